@@ -1,0 +1,30 @@
+.PHONY: help setup demo serve test check format bench
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 7071
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+.venv/.ready: requirements.txt requirements-dev.txt localhost/setup.py
+	$(PYTHON) localhost/setup.py
+
+setup: .venv/.ready  ## install everything that is needed into .venv and node_modules
+
+demo: .venv/.ready  ## do the main job before your eyes, on a fleet of 200 simulated machines
+	@$(BIN)/python -m localhost demo
+
+serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it)
+	@$(BIN)/python -m localhost serve --port $(PORT)
+
+test: .venv/.ready  ## all tests
+	$(BIN)/pytest
+
+check: .venv/.ready  ## format, lint, types, layers
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: .venv/.ready  ## mend what check would complain about
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .venv/.ready  ## machines per second and storage transactions per machine
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,1 @@
+"""Muster patches machines on schedule, chosen at run time by dynamic scopes."""

@@ -1,0 +1,74 @@
+"""ARM resource ids: parsed, compared without case, printed as they were sent.
+
+Two ids are the same when their `key` is the same. A key is lower-cased and has no slash at the end; it is what rows are
+found by. The spelling that was sent is kept beside it and is what users see.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from shared.errors import InvalidRequestError
+
+# ARM, "naming rules": what no segment of an id may hold.
+_FORBIDDEN = re.compile(r"[<>%&:\\?/#\x00-\x1f\x7f]")
+_LONGEST = 450
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceId:
+    """`/subscriptions/<s>[/resourceGroups/<g>][/providers/<type>/<name>]`, split into its parts.
+
+    `type` is the full type, such as `Microsoft.Compute/virtualMachines`, or empty for a subscription or a group.
+    """
+
+    text: str
+    subscription: str
+    resource_group: str = ""
+    type: str = ""
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """What two spellings of one id have in common."""
+        return self.text.lower()
+
+    @classmethod
+    def parse(cls, text: str, *, target: str | None = None) -> Self:
+        """Split an id.
+
+        Raises `InvalidRequestError`, naming `target`, for anything that is not one.
+        """
+        refusal = InvalidRequestError(
+            f"'{text[:200]}' is not a resource id of the form /subscriptions/<id>"
+            "[/resourceGroups/<group>][/providers/<namespace>/<type>/<name>].",
+            target=target,
+        )
+        text = text.rstrip("/")
+        parts = text.split("/")[1:]
+        if not text.startswith("/") or len(text) > _LONGEST or len(parts) < 2:
+            raise refusal
+        if any(not part.strip() or _FORBIDDEN.search(part) for part in parts):
+            raise refusal
+        if parts[0].lower() != "subscriptions" or not _GUID.fullmatch(parts[1]):
+            raise refusal
+        subscription, rest = parts[1], parts[2:]
+        group = ""
+        if rest and rest[0].lower() == "resourcegroups":
+            if len(rest) < 2:
+                raise refusal
+            group, rest = rest[1], rest[2:]
+        if not rest:
+            return cls(text=text, subscription=subscription, resource_group=group)
+        if rest[0].lower() != "providers" or len(rest) < 4 or len(rest) % 2:
+            raise refusal
+        kind = "/".join([rest[1], *rest[2::2]])
+        return cls(
+            text=text, subscription=subscription, resource_group=group, type=kind, name=rest[-1]
+        )
+
+
+def id_key(text: str) -> str:
+    """The key of an id that is known to be one."""
+    return text.rstrip("/").lower()
