@@ -1,8 +1,8 @@
 """Runs and jobs: their states as literal tables, and what a run's status follows from.
 
-A *run* is one occurrence of one configuration, or one on-demand start of it. A *job* is one machine in one run. A change
-of state that the tables below do not hold raises `IllegalTransitionError` and changes nothing; each transition has
-exactly one writer.
+A *run* is one occurrence of one configuration, or one on-demand start of it. A *job* is one machine in one run. A
+change of state that the tables below do not hold raises `IllegalTransitionError` and changes nothing; each transition
+has exactly one writer.
 """
 
 from collections.abc import Mapping
@@ -89,34 +89,39 @@ class Writer(StrEnum):
     COLLECT_RESULTS = "collect_results"
 
 
-_NEVER_STARTED: frozenset[Phase | Outcome] = frozenset({Outcome.TIMED_OUT, Outcome.CANCELLED})
-_REPORTED: frozenset[Phase | Outcome] = frozenset(
-    {Outcome.SUCCEEDED, Outcome.COMPLETED_WITH_WARNINGS, Outcome.FAILED, Outcome.UNKNOWN}
-)
+Target = Phase | Outcome
 
 
-JOB_TRANSITIONS: Mapping[Phase | Outcome, Mapping[Writer, frozenset[Phase | Outcome]]] = {
-    Phase.QUEUED: {Writer.RECONCILE_RUN: frozenset({Phase.DISPATCHED}) | _NEVER_STARTED},
+def _to(*targets: Target) -> frozenset[Target]:
+    return frozenset(targets)
+
+
+_NEVER_STARTED = _to(Outcome.TIMED_OUT, Outcome.CANCELLED)
+_REPORTED = _to(Outcome.SUCCEEDED, Outcome.COMPLETED_WITH_WARNINGS, Outcome.FAILED)
+
+JOB_TRANSITIONS: Mapping[Target, Mapping[Writer, frozenset[Target]]] = {
+    Phase.QUEUED: {Writer.RECONCILE_RUN: _to(Phase.DISPATCHED) | _NEVER_STARTED},
     Phase.DISPATCHED: {
-        Writer.RECONCILE_RUN: frozenset({Phase.DISPATCHED}) | _NEVER_STARTED,
-        Writer.START_JOB: frozenset({Phase.CLAIMED}),
+        Writer.RECONCILE_RUN: _to(Phase.DISPATCHED) | _NEVER_STARTED,
+        Writer.START_JOB: _to(Phase.CLAIMED),
     },
     Phase.CLAIMED: {
-        Writer.START_JOB: frozenset({Phase.STARTING, Phase.QUEUED, Outcome.SKIPPED})
-        | _NEVER_STARTED,
-        Writer.RECONCILE_RUN: frozenset({Phase.DISPATCHED}),
+        Writer.START_JOB: _to(Phase.STARTING, Phase.QUEUED, Outcome.SKIPPED) | _NEVER_STARTED,
+        Writer.RECONCILE_RUN: _to(Phase.DISPATCHED),
     },
     Phase.STARTING: {
-        Writer.START_JOB: frozenset({Phase.STARTED, Phase.QUEUED, Phase.UNCERTAIN, Outcome.FAILED}),
-        Writer.RECONCILE_RUN: frozenset({Phase.UNCERTAIN}),
+        Writer.START_JOB: _to(Phase.STARTED, Phase.QUEUED, Phase.UNCERTAIN, Outcome.FAILED),
+        Writer.RECONCILE_RUN: _to(Phase.UNCERTAIN),
     },
-    Phase.UNCERTAIN: {Writer.COLLECT_RESULTS: frozenset({Phase.STARTED}) | _REPORTED},
-    Phase.STARTED: {Writer.COLLECT_RESULTS: _REPORTED},
-    Outcome.UNKNOWN: {Writer.COLLECT_RESULTS: _REPORTED - {Outcome.UNKNOWN}},
+    Phase.UNCERTAIN: {
+        Writer.COLLECT_RESULTS: _to(Phase.STARTED, Outcome.UNKNOWN) | _REPORTED,
+    },
+    Phase.STARTED: {Writer.COLLECT_RESULTS: _to(Outcome.UNKNOWN) | _REPORTED},
+    Outcome.UNKNOWN: {Writer.COLLECT_RESULTS: _REPORTED},
 }
 
 
-def check_transition(current: Phase | Outcome, target: Phase | Outcome, *, by: Writer) -> None:
+def check_transition(current: Target, target: Target, *, by: Writer) -> None:
     """Raise `IllegalTransitionError` unless *by* may move a job from *current* to *target*."""
     if target not in JOB_TRANSITIONS.get(current, {}).get(by, frozenset()):
         raise IllegalTransitionError(f"{by} may not move a job from {current} to {target}.")
