@@ -1,0 +1,35 @@
+"""The numbers that the rules leave to settings, with their defaults."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times, sizes and caps; `shared.settings` fills in what the administrator changed.
+
+    The cut-offs are what must be left of a window for an install to start. `claim` is how long a claim and a run's lease
+    live, `skew` how far workers' clocks may be apart.
+    """
+
+    azure_cut_off: timedelta = timedelta(minutes=30)
+    server_cut_off: timedelta = timedelta(minutes=25)
+    maximum_duration: timedelta = timedelta(hours=3, minutes=55)
+    final_word: timedelta = timedelta(minutes=60)
+    correction: timedelta = timedelta(hours=24)
+    claim: timedelta = timedelta(seconds=90)
+    skew: timedelta = timedelta(seconds=30)
+    unclaimed: timedelta = timedelta(seconds=60)
+    pass_time: timedelta = timedelta(seconds=60)
+    tick_time: timedelta = timedelta(seconds=30)
+    run_message_life: timedelta = timedelta(minutes=10)
+    busy_again: timedelta = timedelta(minutes=1)
+    overlap: timedelta = timedelta(minutes=10)
+    ask_directly_after: timedelta = timedelta(minutes=15)
+    inventory_page: int = 1000
+    report_page: int = 1000
+    in_flight: int = 400
+    parallel: int = 16
+    body_bytes: int = 262_144
+    configurations_per_region: int = 250
+    scopes_per_configuration: int = 200
