@@ -1,0 +1,1 @@
+"""What implements the ports: storage, inventories, ways of patching, the clock."""

@@ -1,15 +1,17 @@
 """The numbers that the rules leave to settings, with their defaults."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from shared.domain.machine import MachineType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Times, sizes and caps; `shared.settings` fills in what the administrator changed.
 
-    The cut-offs are what must be left of a window for an install to start. `claim` is how long a claim and a run's lease
-    live, `skew` how far workers' clocks may be apart.
+    The cut-offs are what must be left of a window for an install to start. `claim` is how long a claim and a run's
+    lease live, `skew` how far workers' clocks may be apart.
     """
 
     azure_cut_off: timedelta = timedelta(minutes=30)
@@ -33,3 +35,9 @@ class Limits:
     body_bytes: int = 262_144
     configurations_per_region: int = 250
     scopes_per_configuration: int = 200
+
+    def cut_off(self, ends_at: datetime, machine_type: MachineType) -> datetime:
+        """The last instant at which an install may start in a window that ends at *ends_at*."""
+        if machine_type is MachineType.SERVER:
+            return ends_at - self.server_cut_off
+        return ends_at - self.azure_cut_off

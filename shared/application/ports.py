@@ -1,9 +1,10 @@
 """What the use cases need from the world, as protocols; adapters implement them, `Services` carries them.
 
-Rules that hold for every port: instants are aware UTC datetimes; ids compare without case; a service that does not answer as
-it should raises `UnavailableError`; a conditional write that another writer has overtaken raises `StaleError` (from here,
-not from `shared.errors`: it never leaves the application) and has changed nothing. Every conditional write is *confirmed*:
-who is told that it lost has lost, even where a client library repeated the request by itself.
+Rules that hold for every port: instants are aware UTC datetimes; ids compare without case; a service that does not
+answer as it should raises `UnavailableError`; a conditional write that another writer has overtaken raises
+`StaleError` (from here, not from `shared.errors`: it never leaves the application) and has changed nothing. Every
+conditional write is *confirmed*: who is told that it lost has lost, even where a client library repeated the request
+by itself.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 
 from shared.application.limits import Limits
 from shared.domain.machine import Machine, MachineState, MachineType, OsType
-from shared.domain.records import Job, JobChange, JobGlance, Run, RunId, UpdateCounts
+from shared.domain.records import Job, JobChange, JobGlance, Run, RunId
+from shared.domain.report import InstallReport
 from shared.domain.run import Phase
 from shared.domain.scope import Scope
 from shared.domain.updates import InstallPatches, UpdateRecord
@@ -40,9 +42,9 @@ class Clock(Protocol):
 class StoredConfiguration:
     """A maintenance configuration as it is kept.
 
-    `document` is the body as it was sent. `window_since` is the instant before which its window has nothing due: its creation, or
-    the last change of its `maintenanceWindow`. `revision` is new with every write; the agenda names the one it expects.
-    `deleting` means that its deletion has been acknowledged or is under way: nothing starts any more.
+    `document` is the body as it was sent. `window_since` is the instant before which its window has nothing due: its
+    creation, or the last change of its `maintenanceWindow`. `revision` is new with every write; the agenda names the
+    one it expects. `deleting` means that its deletion has been acknowledged or is under way: nothing starts any more.
     """
 
     id: str
@@ -152,7 +154,8 @@ class Agenda(Protocol):
     async def settle(self, entry: AgendaEntry) -> AgendaEntry:
         """Store *next due* and *handled up to* by the entry's ETag; raises `StaleError`."""
 
-    async def forget(self, configuration_id: str) -> None: ...
+    async def forget(self, entry: AgendaEntry) -> None:
+        """Remove the entry by its ETag; raises `StaleError` when somebody asked to look again."""
 
     async def open_run(self, run_id: RunId, *, now: datetime) -> None:
         """Written before the run row, so that no open run is ever without it."""
@@ -219,14 +222,15 @@ class RunStore(Protocol):
 class FrozenScope:
     """A dynamic scope as its run froze it, and how far its resolution has come.
 
-    `after` is the key of the last machine that has been looked at, `matched` the number of machines so far.
+    `after` is the key of the last machine that has been looked at, `seen` and `matched` count machines so far.
+    `problem` says why it can't be read; a scope that is `done` with a problem was never resolved.
     """
 
     key: str
-    scope: Scope
+    assignment: StoredAssignment
     after: str = ""
-    matched: int = 0
     seen: int = 0
+    matched: int = 0
     done: bool = False
     problem: str = ""
     etag: str = ""
@@ -361,7 +365,8 @@ class Refused:
 class NotNow:
     """Proof that nothing was started, but it may be later.
 
-    No connection was made, or 429 (`throttled`), or 409 (`busy`): `again_in` is how long to wait.
+    `cause` is `unreachable` (no connection was made), `throttled` (429), `busy` (409) or `late` (the cut-off passed
+    before the request was sent); `again_in` is how long to wait.
     """
 
     message: str
@@ -377,32 +382,6 @@ class Uncertain:
 
 
 InstallReply = Accepted | Refused | NotNow | Uncertain
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallReport:
-    """What a service says about one install.
-
-    `status` is Azure's own word: InProgress, Succeeded, CompletedWithWarnings, Failed or Unknown; the first and the last are
-    not final. `updates` is None where the reporter does not know them.
-    """
-
-    machine_id: str
-    activity_id: str
-    status: str
-    started_at: datetime
-    modified_at: datetime
-    started_by: str = "User"
-    counts: UpdateCounts = UpdateCounts()
-    reboot_status: str = ""
-    window_exceeded: bool = False
-    error: str = ""
-    updates: tuple[UpdateRecord, ...] | None = None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the word is final."""
-        return self.status in {"Succeeded", "CompletedWithWarnings", "Failed"}
 
 
 class Patching(Protocol):

@@ -1,17 +1,20 @@
 """ARM resource ids: parsed, compared without case, printed as they were sent.
 
 Two ids are the same when their `key` is the same. A key is lower-cased and has no slash at the end; it is what rows are
-found by. The spelling that was sent is kept beside it and is what users see.
+found by. The spelling that was sent is kept beside it and is what users see. What would not survive a URL or an
+encoding is refused: ids become paths of requests and keys of rows.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from shared.errors import InvalidRequestError
 
-# ARM, "naming rules": what no segment of an id may hold.
-_FORBIDDEN = re.compile(r"[<>%&:\\?/#\x00-\x1f\x7f]")
+# ARM, "naming rules": what no segment of an id may hold, and what UTF-8 cannot; dots alone would climb in a URL.
+_FORBIDDEN = re.compile(r"[<>%&:\\?/#\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.+$")
 _LONGEST = 450
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -20,7 +23,8 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 class ResourceId:
     """`/subscriptions/<s>[/resourceGroups/<g>][/providers/<type>/<name>]`, split into its parts.
 
-    `type` is the full type, such as `Microsoft.Compute/virtualMachines`, or empty for a subscription or a group.
+    `type` is the full type, such as `Microsoft.Compute/virtualMachines`, or empty for a subscription or a group. Of an
+    extension resource, which hangs under another resource's id, type and name are its own.
     """
 
     text: str
@@ -61,12 +65,22 @@ class ResourceId:
             group, rest = rest[1], rest[2:]
         if not rest:
             return cls(text=text, subscription=subscription, resource_group=group)
-        if rest[0].lower() != "providers" or len(rest) < 4 or len(rest) % 2:
+        kind = _type_of(rest)
+        if not kind:
             raise refusal
-        kind = "/".join([rest[1], *rest[2::2]])
         return cls(
             text=text, subscription=subscription, resource_group=group, type=kind, name=rest[-1]
         )
+
+
+def _type_of(parts: Sequence[str]) -> str:
+    """The last type in `providers/<namespace>/<type>/<name>[/<type>/<name>]`, repeated; empty if it is not that."""
+    starts = [at for at in range(0, len(parts), 2) if parts[at].lower() == "providers"]
+    too_short = any(end - start < 4 for start, end in pairwise([*starts, len(parts)]))
+    if starts[:1] != [0] or too_short or len(parts) % 2:
+        return ""
+    own = parts[starts[-1] :]
+    return "/".join([own[1], *own[2::2]])
 
 
 def id_key(text: str) -> str:

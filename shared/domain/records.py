@@ -1,7 +1,7 @@
 """The two records of the history, a run and its jobs, and the keys that make them unique.
 
-Keys are deterministic: a run's key is its start, a job's key is its machine. Whoever inserts a row twice fails, and that is
-the lock. A record is changed by merging a `JobChange`, or by replacing the whole run under its ETag.
+Keys are deterministic: a run's key is its start, a job's key is its machine. Whoever inserts a row twice fails, and
+that is the lock. A record is changed by merging a `JobChange`, or by replacing the whole run under its ETag.
 """
 
 import hashlib
@@ -84,8 +84,8 @@ class Cancellation:
 class Run:
     """One occurrence of one configuration, or one on-demand start of it.
 
-    `document` is the configuration as it was stored when the run was inserted. `target` is the id of the only machine of
-    an on-demand run, or empty for all. `counts` counts jobs by outcome, `open_jobs` those that have none.
+    `document` is the configuration as it was stored when the run was inserted. `target` is the id of the only machine
+    of an on-demand run, or empty for all. `counts` counts jobs by outcome, `open_jobs` those that have none.
     """
 
     configuration_id: str
@@ -138,9 +138,9 @@ class UpdateCounts:
 class Job:
     """One machine in one run.
 
-    `claim` and `claimed_until` hold in the phases `claimed` and `starting`. `held_by` says what kept a `queued` job from
-    starting, `held_message` names the other run. `operation` is what the service gave to ask after the install, `activity_id`
-    the id under which it reports. `trace` lists what a later word replaced.
+    `claim` and `claimed_until` hold in the phases `claimed` and `starting`. `held_by` says what kept a `queued` job
+    from starting, `held_message` names the other run. `operation` is what the service gave to ask after the install,
+    `activity_id` the id under which it reports. `trace` lists what a later word replaced.
     """
 
     key: str
@@ -182,6 +182,7 @@ class JobGlance:
 
     key: str
     machine_id: str
+    machine_type: MachineType
     phase: Phase
     outcome: Outcome | None = None
     not_before: datetime | None = None

@@ -1,0 +1,1 @@
+"""Where Azure Functions calls in: decode, call one use case, encode."""

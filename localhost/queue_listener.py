@@ -1,0 +1,237 @@
+"""Run a queue-triggered function for each message, as the Functions host does (QueueListener, QueueProcessor 5.x).
+
+1. Up to `batchSize` messages are received at a time and run side by side; the next batch is fetched when no more than
+   `newBatchThreshold` are running. After an empty answer, or none, polling backs off up to `maxPollingInterval`.
+2. A message is invisible for ten minutes, renewed at half that time while its function runs.
+3. Success deletes it. A failure makes it visible again after `visibilityTimeout`; the `maxDequeueCount`-th one moves it
+   to `<queue>-poison`, and so does a receipt beyond that count, without a run. A body that can't be decoded goes there
+   at once.
+4. A queue that has no poison queue (itself one, or its name too long) leaves a failed message invisible for its ten
+   minutes, and `maxDequeueCount` does not hold for it.
+5. Storage keeps real time. Under a virtual clock, what a JSON message names as its `not_before` is held back here
+   instead, and delays of the host shrink as the clock's do.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from azure.core.exceptions import AzureError
+from azure.functions.queue import QueueMessage as TriggerMessage
+from azure.storage.queue import QueueMessage
+
+from localhost.clocks import is_virtual, real_delay
+from localhost.function_index import QueueFunction
+from localhost.host_settings import QueueSettings
+from localhost.invocations import Invocations
+from localhost.trigger_queue import TriggerQueue
+from shared.application.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST_WAIT = timedelta(milliseconds=100)
+
+
+class BackOff:
+    """How long to wait after each empty poll (RandomizedExponentialBackoffStrategy)."""
+
+    def __init__(
+        self, longest: timedelta, *, uniform: Callable[[float, float], float] = random.uniform
+    ) -> None:
+        self._longest = longest
+        self._uniform = uniform
+        self._empty_polls = 0
+
+    def reset(self) -> None:
+        self._empty_polls = 0
+
+    def next(self) -> timedelta:
+        self._empty_polls += 1
+        if self._empty_polls == 1:
+            return min(_SHORTEST_WAIT, self._longest)
+        # Past the longest wait the exponent has done its work; unbounded, it would overflow after a quiet night.
+        steps = 2 ** min(self._empty_polls - 2, 30)
+        delay: timedelta = _SHORTEST_WAIT * (1 + self._uniform(0.8, 1.2) * steps)
+        return min(delay, self._longest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    message: QueueMessage
+    until: datetime
+
+
+class QueueListener:
+    """One queue and the function that it triggers."""
+
+    def __init__(self, function: QueueFunction, *, settings: QueueSettings, clock: Clock) -> None:
+        self.running = Invocations()
+        self._handler = function.handler
+        self._settings = settings
+        self._clock = clock
+        self._queue = TriggerQueue(function.queue, connection=function.connection)
+        self._held: dict[str, _Held] = {}
+
+    async def run(self) -> None:
+        """Poll and run until cancelled; what is running then goes on until `close`."""
+        back_off = BackOff(self._settings.max_polling_interval)
+        while True:
+            if await self.receive_batch():
+                back_off.reset()
+                await self.running.wait_until_at_most(self._settings.new_batch_threshold)
+            else:
+                await asyncio.sleep(self._real_wait(back_off.next()).total_seconds())
+
+    async def receive_batch(self) -> int:
+        """Start what one poll yields, and held messages that have become due; the number of both."""
+        due = [held for held in self._held.values() if held.until <= self._clock.now()]
+        for held in due:
+            del self._held[held.message.id]
+            self.running.start(self._process_held(held.message))
+        try:
+            messages = await self._queue.receive(
+                self._settings.batch_size, lease=self._settings.lease
+            )
+        except AzureError as error:
+            logger.warning("queue.poll_failed queue=%s error=%s", self._queue.name, error)
+            return len(due)
+        for message in messages:
+            self._hold_or_start(message)
+        return len(due) + len(messages)
+
+    def next_held_until(self) -> datetime | None:
+        """When the next held message becomes due; None when none is held."""
+        return min((held.until for held in self._held.values()), default=None)
+
+    async def close(self, grace: timedelta) -> None:
+        """Give running functions *grace* of real time, hand back what has not been worked on, let go of the queue."""
+        await self.running.close(grace)
+        for held in self._held.values():
+            await self._hand_back(held.message)
+        await self._queue.close()
+
+    def _real_wait(self, delay: timedelta) -> timedelta:
+        held_until = self.next_held_until()
+        if held_until is not None:
+            delay = min(delay, held_until - self._clock.now())
+        return max(real_delay(self._clock, delay), _SHORTEST_WAIT)
+
+    def _hold_or_start(self, message: QueueMessage) -> None:
+        until = self._not_before(message) if is_virtual(self._clock) else None
+        if until is not None and until > self._clock.now():
+            # By id: one that is held for longer than its lease is received again, with a newer receipt.
+            self._held[message.id] = _Held(message=message, until=until)
+            return
+        self.running.start(self._process(message))
+
+    def _not_before(self, message: QueueMessage) -> datetime | None:
+        try:
+            instant = datetime.fromisoformat(json.loads(self._decode(message))["not_before"])
+        except (ValueError, TypeError, KeyError):
+            return None
+        return instant if instant.tzinfo is not None else None
+
+    async def _process_held(self, message: QueueMessage) -> None:
+        try:
+            ours = await self._queue.hide(message, delay=self._settings.lease)
+        except AzureError as error:
+            self._report_lost(message, error=error)
+            return
+        if ours:
+            await self._process(message)
+
+    async def _process(self, message: QueueMessage) -> None:
+        try:
+            await self._run_or_poison(message)
+        except AzureError as error:
+            self._report_lost(message, error=error)
+        except asyncio.CancelledError:
+            await self._hand_back(message)
+            raise
+
+    async def _run_or_poison(self, message: QueueMessage) -> None:
+        exhausted = (message.dequeue_count or 0) > self._settings.max_dequeue_count
+        try:
+            body = self._decode(message)
+        except ValueError:
+            logger.error("message.undecodable queue=%s id=%s", self._queue.name, message.id)
+            await self._poison(message)
+            return
+        if exhausted and self._queue.has_poison_queue:
+            await self._poison(message)
+        elif await self._succeeds(message, body=body):
+            await self._queue.delete(message)
+        elif (message.dequeue_count or 0) >= self._settings.max_dequeue_count:
+            await self._poison(message)
+        elif self._queue.has_poison_queue:
+            delay = real_delay(self._clock, self._settings.visibility_timeout)
+            await self._queue.hide(message, delay=delay)
+
+    async def _poison(self, message: QueueMessage) -> None:
+        if not self._queue.has_poison_queue:
+            return
+        logger.warning("message.poisoned queue=%s id=%s", self._queue.name, message.id)
+        await self._queue.move_to_poison(message)
+
+    async def _succeeds(self, message: QueueMessage, *, body: str) -> bool:
+        finished = asyncio.Event()
+        renewal = asyncio.create_task(self._renew(message, until=finished))
+        try:
+            await self._handler.call(_trigger_message(message, body=body))
+        except Exception:
+            logger.exception("function.failed name=%s message=%s", self._handler.name, message.id)
+            return False
+        finally:
+            # Waited for, not cancelled: a renewal under way changes the receipt that the deletion needs.
+            finished.set()
+            await renewal
+        return True
+
+    async def _renew(self, message: QueueMessage, *, until: asyncio.Event) -> None:
+        lease = self._settings.lease
+        while not until.is_set():
+            try:
+                async with asyncio.timeout(lease.total_seconds() / 2):
+                    await until.wait()
+            except TimeoutError:
+                await self._hide_or_report(message, delay=lease)
+
+    async def _hand_back(self, message: QueueMessage) -> None:
+        await self._hide_or_report(message, delay=timedelta(0))
+
+    async def _hide_or_report(self, message: QueueMessage, *, delay: timedelta) -> None:
+        try:
+            await self._queue.hide(message, delay=delay)
+        except AzureError as error:
+            self._report_lost(message, error=error)
+
+    def _report_lost(self, message: QueueMessage, *, error: AzureError) -> None:
+        name = self._queue.name
+        logger.warning("message.not_settled queue=%s id=%s error=%s", name, message.id, error)
+
+    def _decode(self, message: QueueMessage) -> str:
+        text = str(message.content)
+        if not self._settings.base64:
+            return text
+        try:
+            return base64.b64decode("".join(text.split()), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise ValueError("the body is not base64 of UTF-8") from error
+
+
+def _trigger_message(message: QueueMessage, *, body: str) -> TriggerMessage:
+    return TriggerMessage(
+        id=message.id,
+        body=body,
+        dequeue_count=message.dequeue_count,
+        expiration_time=message.expires_on,
+        insertion_time=message.inserted_on,
+        time_next_visible=message.next_visible_on,
+        pop_receipt=message.pop_receipt,
+    )

@@ -1,0 +1,118 @@
+"""The queries for Resource Graph, each built from values as pure text.
+
+A value can change a literal and nothing else. Every one goes through `literal`, which leaves no quote, line end or
+control character as it is, and no brace: `{{<id>}}` is Resource Graph's own syntax for a stored query, and it is put in
+before the query is read. What no name in Azure can hold is spelled out, so that such a value still matches nothing.
+
+Pages are cut by `key`, the id in lower case, in the order of `strcmp`: each starts after the last key of the one
+before. The key comes with the row, since two languages need not agree on what lower case is.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from shared.domain.machine import MachineType
+from shared.domain.scope import Choice, Narrowing
+
+# Resource Graph gives at most this many rows at once.
+MOST_ROWS = 1000
+
+# Longer than any id or name in Azure, so cutting there makes nothing match that did not.
+_LONGEST = 1000
+# Narrowing is a kindness to the service: a longer list is left to `domain.scope.matches`.
+_MOST_VALUES = 200
+_ESCAPES = {"\\": "\\\\", "'": "\\'"}
+_SPELLED_OUT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_TYPES = (MachineType.AZURE_VM, MachineType.ARC_SERVER)
+_INSTALLS = tuple(f"{kind.lower()}/patchinstallationresults" for kind in _TYPES)
+_UPDATES = tuple(f"{kind}/softwarepatches" for kind in _INSTALLS)
+# <machine>/patchInstallationResults/<activity>/softwarePatches/<update>: the activity's place in the split id.
+_ACTIVITY = 10
+
+
+def literal(value: str) -> str:
+    """The value as a string literal."""
+    return f"'{''.join(map(_escaped, value[:_LONGEST]))}'"
+
+
+def machines(narrowing: Narrowing, *, after: str, limit: int) -> str | None:
+    """One page of machines; None when none can match, so that nothing has to be asked.
+
+    Columns: key, id, type, subscriptionId, resourceGroup, location, tags, os.
+    """
+    types = [kind.lower() for kind in _TYPES if kind in narrowing.types]
+    choices = (narrowing.resource_groups, narrowing.locations)
+    if (
+        not types
+        or narrowing.os_types == frozenset()
+        or any(c.wanted == frozenset() for c in choices)
+    ):
+        return None
+    return _lines(
+        "resources",
+        f"where type in~ ({_listed(types)})",
+        *_chosen("resourceGroup", narrowing.resource_groups),
+        *_chosen("location", narrowing.locations),
+        # A VM tells its system in its disk, an Arc server in one of the other two.
+        "extend os = coalesce(tostring(properties.storageProfile.osDisk.osType), "
+        "tostring(properties.osType), tostring(properties.osName))",
+        *_chosen("os", Choice(wanted=narrowing.os_types)),
+        *_page(after, limit),
+        "project key, id, type, subscriptionId, resourceGroup, location, tags, os",
+    )
+
+
+def installs(since: datetime, *, after: str, limit: int) -> str:
+    """One page of installs whose report changed at or after *since*; columns: key, id, properties."""
+    instant = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _lines(
+        "patchinstallationresources",
+        f"where type in~ ({_listed(_INSTALLS)})",
+        f"where todatetime(properties.lastModifiedDateTime) >= datetime({instant})",
+        *_page(after, limit),
+        "project key, id, properties",
+    )
+
+
+def updates(activity_ids: Sequence[str], *, after: str, limit: int) -> str:
+    """One page of the updates of these installs; columns: key, id, activity (lower case), properties."""
+    wanted = [activity.lower() for activity in activity_ids]
+    return _lines(
+        "patchinstallationresources",
+        f"where type in~ ({_listed(_UPDATES)})",
+        f"extend activity = tolower(tostring(split(id, '/')[{_ACTIVITY}]))",
+        f"where activity in ({_listed(wanted)})",
+        *_page(after, limit),
+        "project key, id, activity, properties",
+    )
+
+
+def _lines(table: str, *operators: str) -> str:
+    return "\n| ".join((table, *operators))
+
+
+def _page(after: str, limit: int) -> Iterable[str]:
+    yield "extend key = tolower(id)"
+    if after:
+        yield f"where strcmp(key, {literal(after)}) > 0"
+    yield "order by key asc"
+    yield f"take {min(limit, MOST_ROWS):d}"
+
+
+def _chosen(column: str, choice: Choice) -> Iterable[str]:
+    """At most one operator; none where the choice restricts nothing, or too much to be written down."""
+    values = choice.unwanted if choice.wanted is None else choice.wanted
+    if 0 < len(values) <= _MOST_VALUES:
+        operator = "!in~" if choice.wanted is None else "in~"
+        yield f"where {column} {operator} ({_listed(sorted(values))})"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(map(literal, values))
+
+
+def _escaped(character: str) -> str:
+    if character in "{}" or unicodedata.category(character) in _SPELLED_OUT:
+        return f"\\\\u{ord(character):04x}"
+    return _ESCAPES.get(character, character)

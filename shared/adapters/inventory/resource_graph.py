@@ -1,0 +1,53 @@
+"""The port `Inventory` over Azure Resource Graph: Azure VMs and Arc-enabled servers.
+
+The query narrows by type, group, location and system, never by tags: `domain.scope.matches` decides.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.adapters.arm import ArmClient
+from shared.adapters.inventory import kql
+from shared.adapters.inventory.facts import read_os_type, read_tags
+from shared.adapters.inventory.search import search
+from shared.application.ports import InventoryPage
+from shared.domain.machine import Machine, MachineType
+from shared.domain.scope import Scope, narrow
+
+_SUBSCRIPTIONS_API_VERSION = "2022-12-01"
+
+
+class ResourceGraphInventory:
+    """Which machines there are in Azure."""
+
+    def __init__(self, arm: ArmClient) -> None:
+        self._arm = arm
+
+    async def is_readable(self, subscription: str) -> bool:
+        """Whether `GET /subscriptions/{id}` is 200; `UnavailableError` if Azure does not say."""
+        reply = await self._arm.get(
+            f"/subscriptions/{subscription}", api_version=_SUBSCRIPTIONS_API_VERSION
+        )
+        return reply.status == 200
+
+    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
+        """At most *limit* machines, and never more than Resource Graph's 1,000, in the order of their keys."""
+        narrowing = narrow(scope)
+        limit = min(limit, kql.MOST_ROWS)
+        query = kql.machines(narrowing, after=after, limit=limit)
+        if query is None:
+            return InventoryPage(machines=(), last=None)
+        found = await search(self._arm, query, limit=limit, subscriptions=[narrowing.subscription])
+        return InventoryPage(machines=tuple(map(_machine, found.rows)), last=found.last)
+
+
+def _machine(row: Mapping[str, Any]) -> Machine:
+    return Machine(
+        id=str(row["id"]),
+        type=MachineType(row["type"]),
+        subscription=str(row["subscriptionId"]),
+        resource_group=str(row["resourceGroup"]),
+        location=str(row["location"]),
+        os_type=read_os_type(row["os"]),
+        tags=read_tags(row["tags"]),
+    )

@@ -1,0 +1,58 @@
+"""Arc-enabled servers: inspected, patched and asked after through Microsoft.HybridCompute.
+
+An install is followed by its `Location` URL, which is signed: 202 while it is under way, 200 with the result. Its last
+segment is the installation's activity id. Source: HybridCompute 2024-07-10, `Machines_InstallPatches`.
+"""
+
+from datetime import datetime
+
+from shared.adapters.arm import ArmClient, dig
+from shared.adapters.inventory.facts import read_os_type
+from shared.adapters.patching.inspection import get_document, read_machine
+from shared.adapters.patching.installing import ask_once
+from shared.adapters.patching.results import read_report
+from shared.application.ports import InstallOrder, InstallReply
+from shared.domain.machine import MachineState, MachineType
+from shared.domain.records import Job
+from shared.domain.report import InstallReport
+
+API_VERSION = "2024-07-10"
+
+
+class HybridComputePatching:
+    """The port `Patching` for Arc-enabled servers alone; `azure.AzurePatching` gives it the instant."""
+
+    def __init__(self, arm: ArmClient) -> None:
+        self._arm = arm
+
+    async def inspect(self, machine_id: str) -> MachineState | None:
+        """Whether the server's agent is connected; None when it is gone."""
+        document = await get_document(self._arm, machine_id, api_version=API_VERSION)
+        if document is None:
+            return None
+        properties = document.get("properties")
+        os_type = read_os_type(dig(properties, "osType") or dig(properties, "osName"))
+        return MachineState(
+            machine=read_machine(document, machine_type=MachineType.ARC_SERVER, os_type=os_type),
+            connected=dig(properties, "status") == "Connected",
+        )
+
+    async def install(self, order: InstallOrder) -> InstallReply:
+        """Ask once."""
+        return await ask_once(
+            self._arm, order, api_version=API_VERSION, operation_header="location"
+        )
+
+    async def ask_after(self, job: Job, *, now: datetime) -> InstallReport | None:
+        """What the operation says; None when Azure has forgotten it. Raises `UnavailableError`."""
+        reply = await self._arm.follow(job.operation)
+        if reply is None or reply.status in (404, 410):
+            return None
+        result = {"status": "InProgress"} if reply.status == 202 else reply.expect(200).body
+        return read_report(
+            result,
+            machine_id=job.machine_id,
+            activity_id=job.activity_id,
+            started_at=job.starting_at or now,
+            modified_at=now,
+        )

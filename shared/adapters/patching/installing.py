@@ -1,0 +1,128 @@
+"""How an install is asked for, and what its reply proves; the same for Compute and Hybrid Compute.
+
+The request is sent once. Only what proves that nothing was started is `NotNow` or `Refused`: no connection was made, or
+Azure answered with a 4xx other than 408. All else that is no acceptance is `Uncertain`.
+"""
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
+from shared.application.ports import (
+    Accepted,
+    InstallOrder,
+    InstallReply,
+    NotNow,
+    Refused,
+    Uncertain,
+)
+from shared.domain.machine import OsType
+from shared.domain.updates import (
+    Classification,
+    InstallPatches,
+    LinuxParameters,
+    WindowsParameters,
+    selects_nothing,
+)
+
+UNREACHABLE_AGAIN = timedelta(minutes=1)
+THROTTLED_AGAIN = timedelta(seconds=60)
+BUSY_AGAIN = timedelta(minutes=5)
+
+_ACTIVITY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+async def ask_once(
+    arm: ArmClient, order: InstallOrder, *, api_version: str, operation_header: str
+) -> InstallReply:
+    """Send the order, once; *operation_header* is the header (lower case) with the URL to ask after it."""
+    if selects_nothing(order.install_patches, order.os_type):
+        # Azure's agents take a request without any choice as "everything".
+        return Refused(message=f"Nothing is selected for {order.os_type} machines.")
+    reply = await arm.send(
+        f"{order.machine.id}/installPatches",
+        install_body(order),
+        api_version=api_version,
+        request_id=order.client_request_id,
+    )
+    match reply:
+        case NotSent():
+            return NotNow(message=reply.message, cause="unreachable", again_in=UNREACHABLE_AGAIN)
+        case NoReply():
+            return Uncertain(message=reply.message)
+    return judge(reply, operation_header=operation_header)
+
+
+def judge(reply: ArmReply, *, operation_header: str) -> InstallReply:
+    """What a reply proves."""
+    if reply.status in (200, 202):
+        return _accepted(reply, operation_header)
+    if reply.status == 429:
+        wait = reply.retry_after or THROTTLED_AGAIN
+        return NotNow(message=reply.problem, cause="throttled", again_in=wait)
+    if reply.status == 409:
+        return NotNow(message=reply.problem, cause="busy", again_in=BUSY_AGAIN)
+    if 400 <= reply.status < 500 and reply.status != 408:
+        return Refused(message=reply.problem)
+    return Uncertain(message=f"Azure answered {reply.status}. {reply.problem}")
+
+
+def _accepted(reply: ArmReply, operation_header: str) -> InstallReply:
+    operation = reply.headers.get(operation_header, "")
+    activity_id = urlsplit(operation).path.rpartition("/")[2]
+    if not _ACTIVITY_ID.fullmatch(activity_id):
+        # It runs, but under no name that we know: it has to be found by machine and time.
+        return Uncertain(message=f"Azure answered {reply.status} without naming the operation.")
+    return Accepted(operation=operation, activity_id=activity_id)
+
+
+def install_body(order: InstallOrder) -> dict[str, Any]:
+    """The request's body, with the parameters of the machine's system only.
+
+    `maintenanceRunId` is never in it: Azure would take the install for its own auto-patching.
+    """
+    name = "windowsParameters" if order.os_type is OsType.WINDOWS else "linuxParameters"
+    return {
+        "maximumDuration": iso_duration(order.maximum_duration),
+        "rebootSetting": str(order.install_patches.reboot_setting),
+        name: _parameters(order.install_patches, order.os_type),
+    }
+
+
+def iso_duration(duration: timedelta) -> str:
+    """ISO 8601 in whole minutes, rounded down so as never to exceed the window: `PT3H55M`."""
+    hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
+    parts = (f"{hours}H" if hours else "", f"{minutes}M" if minutes or not hours else "")
+    return "PT" + "".join(parts)
+
+
+def _parameters(install_patches: InstallPatches, os_type: OsType) -> dict[str, Any]:
+    match install_patches.parameters(os_type):
+        case WindowsParameters() as windows:
+            members: dict[str, Any] = {
+                "classificationsToInclude": _spelled(windows.classifications),
+                "kbNumbersToInclude": list(windows.kbs_to_include),
+                "kbNumbersToExclude": list(windows.kbs_to_exclude),
+                "excludeKbsRequiringReboot": windows.exclude_kbs_requiring_reboot,
+            }
+        case LinuxParameters() as linux:
+            members = {
+                "classificationsToInclude": _spelled(linux.classifications),
+                "packageNameMasksToInclude": list(linux.masks_to_include),
+                "packageNameMasksToExclude": list(linux.masks_to_exclude),
+            }
+        case None:
+            members = {}
+    # To Azure's agents an empty list is a missing one, so none is sent. "Everything" is the full list of
+    # classifications; without any, an inclusion is the whole choice, and there is one: `ask_once` has seen to that.
+    return {name: value for name, value in members.items() if value}
+
+
+def _spelled(classifications: tuple[Classification, ...]) -> list[str]:
+    """As `installPatches` spells them, which is not as maintenance configurations do."""
+    return [
+        "UpdateRollUp" if kind is Classification.UPDATE_ROLLUP else str(kind)
+        for kind in classifications
+    ]

@@ -1,0 +1,78 @@
+"""The port `InstallReports` over Resource Graph's table `patchinstallationresources`.
+
+Without configured subscriptions a query covers all that the app can see.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.adapters.arm import ArmClient, dig
+from shared.adapters.inventory import kql
+from shared.adapters.inventory.search import search
+from shared.adapters.patching.results import read_instant, read_report, read_update
+from shared.domain.report import InstallReport
+from shared.domain.updates import UpdateRecord
+
+# Activity ids a query: 50 keep it under 3 KB.
+_CHUNK = 50
+_SEGMENT = "/patchinstallationresults/"
+
+
+class ResourceGraphReports:
+    """Reports of installs in bulk."""
+
+    def __init__(self, arm: ArmClient, *, subscriptions: Sequence[str] = ()) -> None:
+        self._arm = arm
+        self._subscriptions = tuple(subscriptions)
+
+    async def changed_since(
+        self, instant: datetime, *, limit: int
+    ) -> AsyncIterator[list[InstallReport]]:
+        """Pages of installs whose report changed at or after *instant*; raises `UnavailableError`.
+
+        A report that changes while pages are read may be left out: it is there the next time.
+        """
+        after: str | None = ""
+        while after is not None:
+            query = kql.installs(instant, after=after, limit=limit)
+            found = await search(self._arm, query, limit=limit, subscriptions=self._subscriptions)
+            if found.rows:
+                yield [_report(row, instant) for row in found.rows]
+            after = found.last
+
+    async def updates_of(
+        self, activity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[UpdateRecord, ...]]:
+        """The updates by activity id in lower case; an install without any is not in it. Raises `UnavailableError`."""
+        updates: dict[str, list[UpdateRecord]] = defaultdict(list)
+        for start in range(0, len(activity_ids), _CHUNK):
+            async for row in self._update_rows(activity_ids[start : start + _CHUNK], limit):
+                updates[str(row["activity"])].append(read_update(row["properties"]))
+        return {activity: tuple(records) for activity, records in updates.items()}
+
+    async def _update_rows(
+        self, activity_ids: Sequence[str], limit: int
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        after: str | None = ""
+        while after is not None:
+            query = kql.updates(activity_ids, after=after, limit=limit)
+            found = await search(self._arm, query, limit=limit, subscriptions=self._subscriptions)
+            for row in found.rows:
+                yield row
+            after = found.last
+
+
+def _report(row: Mapping[str, Any], since: datetime) -> InstallReport:
+    text, properties = str(row["id"]), row["properties"]
+    # In Resource Graph's ids only the case of the machine's own part can be relied on.
+    end = text.lower().rfind(_SEGMENT)
+    modified_at = read_instant(dig(properties, "lastModifiedDateTime")) or since
+    return read_report(
+        properties,
+        machine_id=text[:end],
+        activity_id=text[end + len(_SEGMENT) :],
+        started_at=modified_at,
+        modified_at=modified_at,
+    )

@@ -1,0 +1,141 @@
+"""Maintenance configurations and their assignments as rows.
+
+A configuration lies under its subscription and group, an assignment under the scope it hangs on. An index lists a
+configuration's assignments; it is written before the document and removed after it, so it may hold an entry too many,
+which counts for nothing, and never one too few.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from shared.adapters.storage.codec import from_row, to_row
+from shared.adapters.storage.keys import hashed, id_to_key
+from shared.adapters.storage.rows import (
+    PARTITION,
+    Row,
+    Rows,
+    Verb,
+    Write,
+    in_partition,
+    starting_with,
+)
+from shared.application.ports import StoredAssignment, StoredConfiguration
+
+CONFIGURATIONS = "Configurations"
+ASSIGNMENTS = "Assignments"
+BY_CONFIGURATION = "AssignmentsByConfiguration"
+_SEPARATOR = "|providers|"
+
+
+class Configurations:
+    """The port `ConfigurationStore`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    async def get(self, configuration_id: str) -> StoredConfiguration | None:
+        row = await self._rows.get(CONFIGURATIONS, *_place(configuration_id))
+        return from_row(StoredConfiguration, row) if row else None
+
+    async def insert(self, configuration: StoredConfiguration) -> StoredConfiguration:
+        return await self._write(Verb.INSERT, configuration)
+
+    async def replace(self, configuration: StoredConfiguration) -> StoredConfiguration:
+        return await self._write(Verb.REPLACE, configuration)
+
+    async def _write(self, verb: Verb, configuration: StoredConfiguration) -> StoredConfiguration:
+        partition, key = _place(configuration.id)
+        row = to_row(configuration, partition=partition, key=key)
+        etag = await self._rows.write(CONFIGURATIONS, Write(verb=verb, row=row))
+        return replace(configuration, etag=etag)
+
+    async def delete(self, configuration_id: str) -> None:
+        partition, key = _place(configuration_id)
+        row = Row(partition=partition, key=key, values={})
+        await self._rows.write(CONFIGURATIONS, Write(verb=Verb.DELETE, row=row))
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredConfiguration]:
+        where = starting_with(PARTITION, id_to_key(prefix) + "|")
+        async for row in self._rows.query(CONFIGURATIONS, where):
+            yield from_row(StoredConfiguration, row)
+
+
+class Assignments:
+    """The port `AssignmentStore`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    async def get(self, scope_id: str, name: str) -> StoredAssignment | None:
+        row = await self._rows.get(ASSIGNMENTS, id_to_key(scope_id), id_to_key(name))
+        return from_row(StoredAssignment, row) if row else None
+
+    async def insert(self, assignment: StoredAssignment) -> StoredAssignment:
+        await self._index(assignment)
+        return await self._write(Verb.INSERT, assignment)
+
+    async def replace(
+        self, assignment: StoredAssignment, previous: StoredAssignment
+    ) -> StoredAssignment:
+        await self._index(assignment)
+        written = await self._write(Verb.REPLACE, replace(assignment, etag=previous.etag))
+        if id_to_key(previous.configuration_id) != id_to_key(assignment.configuration_id):
+            await self._unindex(previous)
+        return written
+
+    async def delete(self, assignment: StoredAssignment) -> None:
+        row = to_row(
+            assignment, partition=id_to_key(assignment.scope_id), key=id_to_key(assignment.name)
+        )
+        await self._rows.write(ASSIGNMENTS, Write(verb=Verb.DELETE, row=row))
+        await self._unindex(assignment)
+
+    async def list(self, scope_id: str) -> AsyncIterator[StoredAssignment]:
+        async for row in self._rows.query(ASSIGNMENTS, in_partition(id_to_key(scope_id))):
+            yield from_row(StoredAssignment, row)
+
+    async def list_within(self, prefix: str) -> AsyncIterator[StoredAssignment]:
+        key = id_to_key(prefix)
+        async for row in self._rows.query(ASSIGNMENTS, in_partition(key)):
+            yield from_row(StoredAssignment, row)
+        async for row in self._rows.query(ASSIGNMENTS, starting_with(PARTITION, key + "|")):
+            yield from_row(StoredAssignment, row)
+
+    async def list_of(self, configuration_id: str) -> AsyncIterator[StoredAssignment]:
+        own = id_to_key(configuration_id)
+        async for entry in self._rows.query(BY_CONFIGURATION, in_partition(own)):
+            scope, name = str(entry.values["scope"]), str(entry.values["name"])
+            row = await self._rows.get(ASSIGNMENTS, scope, name)
+            assignment = from_row(StoredAssignment, row) if row else None
+            if assignment and id_to_key(assignment.configuration_id) == own:
+                yield assignment
+
+    async def _write(self, verb: Verb, assignment: StoredAssignment) -> StoredAssignment:
+        row = to_row(
+            assignment, partition=id_to_key(assignment.scope_id), key=id_to_key(assignment.name)
+        )
+        etag = await self._rows.write(ASSIGNMENTS, Write(verb=verb, row=row))
+        return replace(assignment, etag=etag)
+
+    async def _index(self, assignment: StoredAssignment) -> None:
+        entry = _index_entry(assignment)
+        await self._rows.write(BY_CONFIGURATION, Write(verb=Verb.REPLACE, row=entry))
+
+    async def _unindex(self, assignment: StoredAssignment) -> None:
+        entry = _index_entry(assignment)
+        await self._rows.write(BY_CONFIGURATION, Write(verb=Verb.DELETE, row=entry))
+
+
+def _place(configuration_id: str) -> tuple[str, str]:
+    """Partition (subscription and group) and row (name) of a configuration."""
+    scope, _, rest = id_to_key(configuration_id).partition(_SEPARATOR)
+    return scope + "|", rest.rpartition("|")[2]
+
+
+def _index_entry(assignment: StoredAssignment) -> Row:
+    scope, name = id_to_key(assignment.scope_id), id_to_key(assignment.name)
+    return Row(
+        partition=id_to_key(assignment.configuration_id),
+        key=hashed(scope, name),
+        values={"scope": scope, "name": name, "assignment": assignment.id},
+    )

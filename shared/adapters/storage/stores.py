@@ -1,0 +1,37 @@
+"""The stores put together: every port of `Services` that lives in rows."""
+
+from typing import TypedDict
+
+from shared.adapters.storage.agenda import StoredAgenda
+from shared.adapters.storage.documents import Assignments, Configurations
+from shared.adapters.storage.jobs import Jobs
+from shared.adapters.storage.machines import Locks, PoisonedMessages, Updates
+from shared.adapters.storage.rows import Rows
+from shared.adapters.storage.runs import Runs
+
+
+class Stores(TypedDict):
+    """The fields of `Services` that are stores."""
+
+    configurations: Configurations
+    assignments: Assignments
+    agenda: StoredAgenda
+    runs: Runs
+    jobs: Jobs
+    updates: Updates
+    locks: Locks
+    poisoned: PoisonedMessages
+
+
+def stores(rows: Rows) -> Stores:
+    """All stores over the same rows."""
+    return Stores(
+        configurations=Configurations(rows),
+        assignments=Assignments(rows),
+        agenda=StoredAgenda(rows),
+        runs=Runs(rows),
+        jobs=Jobs(rows),
+        updates=Updates(rows),
+        locks=Locks(rows),
+        poisoned=PoisonedMessages(rows),
+    )

@@ -1,0 +1,104 @@
+"""How a JSON body is read: strictly, and with all of its mistakes at once.
+
+Null means absent, no type is coerced, and the domain's parsers read the values. Every mistake becomes one `Detail` with
+its JSON path, all of them in one `InvalidRequestError`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from shared.errors import Detail, InvalidRequestError
+
+# Many clients show the message alone, so that it names the first mistakes itself.
+_SHOWN = 5
+_PLAIN_WORDS = {
+    "missing": "This is required.",
+    "extra_forbidden": "There is no such member here.",
+    "model_type": "This must be an object.",
+    "dict_type": "This must be an object.",
+    "string_type": "This must be a string.",
+    "bool_type": "This must be true or false.",
+}
+
+T = TypeVar("T")
+BodyT = TypeVar("BodyT", bound="Body")
+
+
+class Body(BaseModel):
+    """An object whose null members are absent, and whose unknown ones are left alone."""
+
+    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_absent(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: member for name, member in value.items() if member is not None}
+
+
+class ExactBody(Body):
+    """An object that knows all its members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def text(parse: Callable[[str], T]) -> PlainValidator:
+    """A string that *parse* reads; nothing else is taken for one."""
+
+    def read(value: object) -> T:
+        if not isinstance(value, str):
+            raise InvalidRequestError(_PLAIN_WORDS["string_type"])
+        return parse(value)
+
+    return PlainValidator(read)
+
+
+def read_body(body: type[BodyT], document: Mapping[str, Any], *, context: object = None) -> BodyT:
+    """Read *document*; its validators find *context*, which is what it is sent to.
+
+    Raises `InvalidRequestError` with one detail for each mistake.
+    """
+    try:
+        return body.model_validate(document, context=context)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise _refusal([_detail(one) for one in found]) from error
+
+
+def _refusal(mistakes: Sequence[Detail]) -> InvalidRequestError:
+    shown = [f"{one.target}: {one.message}" for one in mistakes[:_SHOWN]]
+    more = [f"And {len(mistakes) - _SHOWN} more."] if len(mistakes) > _SHOWN else []
+    return InvalidRequestError(
+        " ".join(shown + more),
+        code=mistakes[0].code if len(mistakes) == 1 else None,
+        target=mistakes[0].target,
+        details=mistakes,
+    )
+
+
+def _detail(found: ErrorDetails) -> Detail:
+    steps = found["loc"]
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidRequestError):
+        return Detail(code=cause.code, message=cause.message, target=_target(steps, cause.target))
+    message = _PLAIN_WORDS.get(found["type"], found["msg"])
+    return Detail(code=InvalidRequestError.code, message=message, target=_path(steps))
+
+
+def _target(steps: tuple[int | str, ...], inner: str | None) -> str:
+    """Where a parser's mistake lies: its own *inner* target begins at the field's name, or inside of the object."""
+    if not inner:
+        return _path(steps)
+    begins_at_field = steps and inner.replace("[", ".").split(".")[0] == steps[-1]
+    outer = _path(steps[:-1] if begins_at_field else steps)
+    return f"{outer}.{inner}"
+
+
+def _path(steps: tuple[int | str, ...]) -> str:
+    """A JSON path; the body itself is `$`."""
+    return ".".join(str(step) for step in steps) or "$"

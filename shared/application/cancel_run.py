@@ -1,0 +1,99 @@
+"""Cancelling a run: before its start, while it waits, or while it is under way.
+
+What has been started is never killed: jobs that are not yet `starting` end `Cancelled`, the others finish and are
+recorded.
+"""
+
+from dataclasses import replace
+
+from shared.application.callers import Caller, Role, require
+from shared.application.change_run import change_run
+from shared.application.documents import parse_configuration
+from shared.application.ports import Services, StaleError, StoredConfiguration
+from shared.domain.records import Cancellation, Run, RunId, RunKind, parse_run_key
+from shared.domain.run import Reason, RunStatus
+from shared.errors import ConflictError, NotFoundError
+
+
+async def cancel_run(services: Services, run_id: RunId, *, caller: Caller) -> Run:
+    """Cancel one run.
+
+    A coming occurrence is stored as `Cancelled`, so that the timer will not start it; for a time that is none the
+    answer says `Cancelled`, and nothing is stored. Raises `ConflictError` for a closed run, `NotFoundError` without a
+    configuration.
+    """
+    require(caller, Role.OPERATOR)
+    while True:
+        run = await services.runs.get(run_id)
+        if run is not None:
+            return await _cancel_existing(services, run, caller)
+        stored = await services.configurations.get(run_id.configuration_id)
+        if stored is None or stored.deleting:
+            raise NotFoundError(f"There is no maintenance configuration {run_id.configuration_id}.")
+        run = _cancelled_run(services, stored, run_id, caller)
+        if not await _is_coming(services, stored, run):
+            return run
+        try:
+            return await services.runs.insert(run)
+        except StaleError:
+            continue  # the timer was first: cancel what it started
+
+
+async def cancel_open_runs(services: Services, configuration_id: str, *, caller: Caller) -> None:
+    """Cancel every open run of a configuration that goes."""
+    async for run_id, _ in services.agenda.open_runs():
+        if run_id.configuration_id.lower() == configuration_id.lower():
+            await _cancel(services, run_id, caller, Reason.CONFIGURATION_GONE)
+
+
+async def _cancel_existing(services: Services, run: Run, caller: Caller) -> Run:
+    cancelled = await _cancel(services, run.id, caller, Reason.CANCELLED_BY_CALLER)
+    if cancelled is not None:
+        life = services.limits.run_message_life
+        await services.outbox.ask_for_pass(run.id, time_to_live=life)
+        return cancelled
+    closed = await services.runs.get(run.id) or run
+    if closed.status is RunStatus.CANCELLED:
+        return closed  # a client's repetition of its own request
+    raise ConflictError(f"The run is {closed.status} and can no longer be cancelled.")
+
+
+async def _cancel(services: Services, run_id: RunId, caller: Caller, reason: Reason) -> Run | None:
+    cancellation = Cancellation(at=services.clock.now(), by=caller.name, reason=reason)
+
+    def cancelled(run: Run) -> Run | None:
+        if not run.status.is_open:
+            return None
+        return replace(run, cancellation=run.cancellation or cancellation)
+
+    return await change_run(services, run_id, cancelled)
+
+
+async def _is_coming(services: Services, stored: StoredConfiguration, run: Run) -> bool:
+    """Whether the run's start is an occurrence that has not been recorded yet."""
+    window = parse_configuration(stored.id, stored.document).window
+    entry = await services.agenda.get(stored.id)
+    if run.starts_at < stored.window_since or not window.is_occurrence(run.starts_at):
+        return False
+    return not (entry and entry.handled_up_to and run.starts_at <= entry.handled_up_to)
+
+
+def _cancelled_run(
+    services: Services, stored: StoredConfiguration, run_id: RunId, caller: Caller
+) -> Run:
+    now = services.clock.now()
+    return Run(
+        configuration_id=stored.id,
+        key=run_id.key,
+        kind=RunKind.SCHEDULED,
+        starts_at=parse_run_key(run_id.key),
+        duration=parse_configuration(stored.id, stored.document).window.duration,
+        created_at=now,
+        created_by=caller.name,
+        document=stored.document,
+        status=RunStatus.CANCELLED,
+        reason=Reason.CANCELLED_BY_CALLER,
+        message=f"The run was cancelled by {caller.name} before its start.",
+        cancellation=Cancellation(at=now, by=caller.name),
+        closed_at=now,
+    )

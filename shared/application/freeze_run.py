@@ -1,0 +1,73 @@
+"""The first pass over a run freezes what its configuration is attached to: later edits change later runs.
+
+Scopes and static machines become one row each in the run's partition. A pass that died in the middle is repeated:
+what is no longer attached is taken out again, since nothing is dispatched before the run is marked as frozen.
+"""
+
+from shared.application.callers import TIMER
+from shared.application.change_run import change_leased
+from shared.application.documents import scope_of
+from shared.application.ports import FrozenScope, Services, StoredAssignment
+from shared.domain.ids import ResourceId
+from shared.domain.machine import MachineType
+from shared.domain.records import Cancellation, Job, Run, job_key
+from shared.domain.run import Reason
+
+
+async def freeze_run(services: Services, run: Run) -> Run:
+    """The frozen run; raises `StaleError` when the lease was lost."""
+    if run.frozen_at:
+        return run
+    if run.cancellation is None and await _is_gone(services, run):
+        gone = Cancellation(
+            at=services.clock.now(), by=TIMER.name, reason=Reason.CONFIGURATION_GONE
+        )
+        run = await change_leased(services, run, cancellation=gone)
+    if run.cancellation:
+        now = services.clock.now()
+        return await change_leased(services, run, frozen_at=now, resolved_at=now)
+    await _freeze(services, run)
+    return await change_leased(services, run, frozen_at=services.clock.now())
+
+
+async def _is_gone(services: Services, run: Run) -> bool:
+    stored = await services.configurations.get(run.configuration_id)
+    return stored is None or stored.deleting
+
+
+async def _freeze(services: Services, run: Run) -> None:
+    jobs: list[Job] = []
+    scopes: list[FrozenScope] = []
+    if run.target:
+        jobs.append(_job(run.target, matched_by=run.id.text))
+    else:
+        async for assignment in services.assignments.list_of(run.configuration_id):
+            if scope_of(assignment) is None:
+                jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
+            else:
+                scopes.append(_scope(assignment))
+    await _remove_others(services, run, {job.key for job in jobs} | {scope.key for scope in scopes})
+    await services.jobs.insert(run.id, jobs)
+    for scope in scopes:
+        await services.jobs.put_scope(run.id, scope)
+
+
+async def _remove_others(services: Services, run: Run, wanted: set[str]) -> None:
+    there = [job.key async for job in services.jobs.glance(run.id)]
+    there += [scope.key async for scope in services.jobs.scopes(run.id)]
+    await services.jobs.remove(run.id, [key for key in there if key not in wanted])
+
+
+def _job(machine_id: str, *, matched_by: str) -> Job:
+    parsed = ResourceId.parse(machine_id)
+    return Job(
+        key=job_key(machine_id),
+        machine_id=machine_id,
+        machine_type=MachineType(parsed.type),
+        subscription=parsed.subscription,
+        matched_by=matched_by,
+    )
+
+
+def _scope(assignment: StoredAssignment) -> FrozenScope:
+    return FrozenScope(key=f"scope-{job_key(assignment.id)}", assignment=assignment)

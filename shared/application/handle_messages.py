@@ -1,0 +1,102 @@
+"""What a message of either queue makes happen, and what happens to one that could not be worked on.
+
+A malformed message raises, and the host poisons it after its tries; a poisoned one is kept for a person to look at, and
+what it named ends truthfully: nothing waits for a message that will not come again.
+"""
+
+import logging
+from dataclasses import replace
+
+from shared import logs
+from shared.application.callers import MESSAGE
+from shared.application.change_run import change_run
+from shared.application.messages import (
+    JOBS,
+    RUNS,
+    RunRequest,
+    StartRequest,
+    decode_job_message,
+    decode_run_message,
+)
+from shared.application.ports import Services, StaleError
+from shared.application.reconcile_run import reconcile_run
+from shared.application.start_job import start_job
+from shared.application.start_run import start_configuration_run
+from shared.domain.records import Job, JobChange, Run, RunId, job_key, move
+from shared.domain.run import Outcome, Phase, Reason, Writer
+from shared.errors import InvalidRequestError
+
+_log = logging.getLogger(__name__)
+
+_WHY = "The message about it failed again and again: see the table Poisoned and the log."
+
+
+async def handle_run_message(services: Services, body: str) -> None:
+    """A message of the queue `runs`; raises `InvalidRequestError` when it is malformed."""
+    message = decode_run_message(body)
+    if isinstance(message, RunRequest):
+        await start_configuration_run(
+            services, message.configuration, caller=MESSAGE, request_id=message.requestId
+        )
+    else:
+        await reconcile_run(services, RunId.parse(message.run))
+
+
+async def handle_job_message(services: Services, body: str) -> None:
+    """A message of the queue `jobs`; raises `InvalidRequestError` when it is malformed."""
+    message = decode_job_message(body)
+    await start_job(services, RunId.parse(message.run), message.machine)
+
+
+async def handle_poisoned_run_message(services: Services, body: str) -> None:
+    """Keep the message, and note on its run that a pass failed; the next tick goes on with the run."""
+    await _keep(services, RUNS, body)
+    try:
+        message = decode_run_message(body)
+        run_id = None if isinstance(message, RunRequest) else RunId.parse(message.run)
+    except InvalidRequestError:
+        return
+    if run_id:
+        await change_run(services, run_id, _noted)
+
+
+async def handle_poisoned_job_message(services: Services, body: str) -> None:
+    """Keep the message, and end its job if that has not been started; a `starting` one is `uncertain`."""
+    await _keep(services, JOBS, body)
+    try:
+        message = decode_job_message(body)
+        await _end_job(services, RunId.parse(message.run), message)
+    except (InvalidRequestError, StaleError):
+        return
+
+
+async def _keep(services: Services, queue: str, body: str) -> None:
+    reason = "malformed"
+    try:
+        (decode_run_message if queue == RUNS else decode_job_message)(body)
+        reason = "failed again and again"
+    except InvalidRequestError as error:
+        reason = error.message
+    await services.poisoned.keep(queue, body, reason=reason, at=services.clock.now())
+    logs.event(_log, "message.poisoned", level=logging.ERROR, queue=queue, reason=reason)
+
+
+def _noted(run: Run) -> Run | None:
+    return replace(run, message=f"A pass failed. {_WHY}") if run.status.is_open else None
+
+
+async def _end_job(services: Services, run_id: RunId, message: StartRequest) -> None:
+    job = await services.jobs.get(run_id, job_key(message.machine))
+    change = _ending(services, job) if job else None
+    if change:
+        await services.jobs.change(run_id, change)
+
+
+def _ending(services: Services, job: Job) -> JobChange | None:
+    if job.phase is Phase.STARTING:
+        return move(job, Phase.UNCERTAIN, by=Writer.START_JOB, message=_WHY)
+    if job.phase not in (Phase.QUEUED, Phase.DISPATCHED, Phase.CLAIMED):
+        return None
+    by = Writer.START_JOB if job.phase is Phase.CLAIMED else Writer.RECONCILE_RUN
+    now = services.clock.now()
+    return move(job, Outcome.TIMED_OUT, by=by, reason=Reason.OUTAGE, message=_WHY, ended_at=now)

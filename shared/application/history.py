@@ -1,0 +1,87 @@
+"""What happened: runs, their jobs, and the updates of each job, for reading only."""
+
+import re
+from dataclasses import dataclass
+
+from shared.application.callers import Caller, Role, require
+from shared.application.ports import Services
+from shared.domain.ids import ResourceId
+from shared.domain.records import Job, Run, RunId
+from shared.domain.run import Outcome
+from shared.domain.updates import UpdateRecord
+from shared.errors import NotFoundError
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Jobs in the order of their keys; `last` is the key to go on after, or empty at the end."""
+
+    jobs: tuple[Job, ...]
+    last: str = ""
+
+
+async def get_run(services: Services, run_id: RunId, *, caller: Caller) -> Run:
+    """The run; raises `NotFoundError`."""
+    require(caller, Role.READER)
+    run = await services.runs.get(run_id)
+    if run is None:
+        raise NotFoundError(f"There is no run '{run_id.text}'.")
+    return run
+
+
+async def get_latest_run_on_demand(
+    services: Services, configuration_id: str, *, caller: Caller
+) -> Run:
+    """The latest run of all its machines that was started on demand; raises `NotFoundError`."""
+    require(caller, Role.READER)
+    key = await services.runs.active_on_demand(configuration_id, target="")
+    if not key:
+        raise NotFoundError(f"No run of '{configuration_id}' was ever started on demand.")
+    return await get_run(services, RunId(configuration_id=configuration_id, key=key), caller=caller)
+
+
+async def list_runs(services: Services, scope_id: str, *, caller: Caller) -> list[Run]:
+    """The runs of one configuration, or of all those of a subscription or a resource group; deleted ones' too."""
+    require(caller, Role.READER)
+    if ResourceId.parse(scope_id).type:
+        return [run async for run in services.runs.list(scope_id)]
+    return [run async for run in services.runs.list_within(scope_id)]
+
+
+async def list_jobs(
+    services: Services,
+    run_id: RunId,
+    *,
+    caller: Caller,
+    limit: int,
+    outcome: Outcome | None = None,
+    after: str = "",
+) -> JobPage:
+    """At most *limit* jobs of a run with keys after *after*, of one outcome or of all; raises `NotFoundError`."""
+    run = await get_run(services, run_id, caller=caller)
+    jobs: list[Job] = []
+    async for job in services.jobs.list(run.id, outcome=outcome or "", after=after):
+        if len(jobs) == limit:
+            return JobPage(jobs=tuple(jobs), last=jobs[-1].key)
+        jobs.append(job)
+    return JobPage(jobs=tuple(jobs))
+
+
+async def get_job(services: Services, run_id: RunId, *, key: str, caller: Caller) -> Job:
+    """One machine's job in a run; raises `NotFoundError`."""
+    require(caller, Role.READER)
+    # Rows of other kinds lie beside the jobs: what is no job's key is not asked for.
+    job = await services.jobs.get(run_id, key) if _KEY.fullmatch(key) else None
+    if job is None:
+        raise NotFoundError(f"There is no job '{key}' in the run '{run_id.text}'.")
+    return job
+
+
+async def list_updates(
+    services: Services, run_id: RunId, *, key: str, caller: Caller
+) -> list[UpdateRecord]:
+    """What became of each update of a job; empty as long as nothing was reported. Raises `NotFoundError`."""
+    job = await get_job(services, run_id, key=key, caller=caller)
+    return await services.updates.list(run_id, job.key)

@@ -1,0 +1,277 @@
+"""The worker: claim a job, check its machine, ask for the install once, and end; it never waits for the machine.
+
+*At most one install*: only the process that wrote `starting` sends the request, once. Only proof that nothing was
+started lets that same process write `queued` or an outcome; whatever else happens makes the job `uncertain`, and not
+finding its install never permits a second request.
+"""
+
+import logging
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import logs
+from shared.application.documents import parse_configuration
+from shared.application.ports import (
+    Accepted,
+    InstallOrder,
+    InstallReply,
+    MachineLock,
+    NotNow,
+    Refused,
+    Services,
+    StaleError,
+    Uncertain,
+)
+from shared.domain.configuration import MaintenanceConfiguration
+from shared.domain.machine import Ineligible, MachineState, MachineType, ineligible
+from shared.domain.records import Job, JobChange, Run, RunId, job_key, move
+from shared.domain.run import Outcome, Phase, Reason, Target, Writer
+from shared.domain.updates import azure_unsupported, selects_nothing
+from shared.errors import UnavailableError
+
+_log = logging.getLogger(__name__)
+
+_HELD = {
+    "throttled": Reason.PATCH_BUDGET,
+    "busy": Reason.BUSY,
+    "unreachable": Reason.OUTAGE,
+    "late": Reason.CUT_OFF,
+}
+
+
+async def start_job(services: Services, run_id: RunId, machine_id: str) -> None:
+    """Start the job of a machine, if it is dispatched; otherwise nothing happens."""
+    job = await services.jobs.get(run_id, job_key(machine_id))
+    run = await services.runs.get(run_id)
+    if job is None or run is None:
+        logs.event(_log, "job.unknown", level=logging.WARNING, run=run_id.text, machine=machine_id)
+        return
+    if job.phase is not Phase.DISPATCHED:
+        return
+    worker = _Worker(services, run)
+    try:
+        claimed = await worker.claim(job)
+        await worker.work_on(claimed)
+    except StaleError:
+        # A twin of this message, or the next pass, was first: the row is theirs.
+        logs.event(_log, "job.lost", run=run_id.text, machine=machine_id)
+
+
+def client_request_id(run_id: RunId, key: str) -> str:
+    """What travels with a job's request as `x-ms-client-request-id`: it is the same whoever sends it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run_id.text.lower()}/{key}"))
+
+
+class _Worker:
+    """One attempt at one job: every write is conditional on the one before it."""
+
+    def __init__(self, services: Services, run: Run) -> None:
+        self._services = services
+        self._run = run
+        self._limits = services.limits
+
+    async def claim(self, job: Job) -> Job:
+        until = self._services.clock.now() + self._limits.claim
+        return await self._move(job, Phase.CLAIMED, claim=uuid.uuid4().hex, claimed_until=until)
+
+    async def work_on(self, job: Job) -> None:
+        run = await self._services.runs.get(self._run.id)
+        if run is None or run.cancellation:
+            await self._end_cancelled(job, run)
+        elif self._is_late(job):
+            await self._end_late(job)
+        elif holder := await self._held_by_other(job):
+            await self._wait_for(job, holder)
+        else:
+            await self._inspect(job)
+
+    async def _inspect(self, job: Job) -> None:
+        try:
+            state = await self._services.patching.inspect(job.machine_id, job.machine_type)
+        except UnavailableError as error:
+            await self._queue_again(job, self._limits.busy_again, Reason.OUTAGE, error.message)
+            return
+        configuration = parse_configuration(self._run.configuration_id, self._run.document)
+        refusal = _refusal(state, configuration)
+        if refusal or state is None:
+            await self._end(job, Outcome.SKIPPED, refusal or _GONE)
+        else:
+            await self._start(job, self._order(job, state, configuration))
+
+    async def _start(self, job: Job, order: InstallOrder) -> None:
+        now = self._services.clock.now()
+        job = await self._move(
+            job,
+            Phase.STARTING,
+            starting_at=now,
+            claimed_until=now + self._limits.claim,
+            maximum_duration=order.maximum_duration,
+            location=order.machine.location,
+            os_type=order.os_type,
+        )
+        # Dying from here on leaves `starting`: the next pass makes it `uncertain`, and it is looked for.
+        if self._is_late(job):
+            reply: InstallReply = NotNow(
+                message="The cut-off passed while the install was being prepared.",
+                cause="late",
+                again_in=self._limits.busy_again,
+            )
+        else:
+            reply = await self._services.patching.install(order)
+        await self._record(job, reply)
+
+    async def _record(self, job: Job, reply: InstallReply) -> None:
+        match reply:
+            case Accepted():
+                await self._record_accepted(job, reply)
+            case Uncertain():
+                await self._move(job, Phase.UNCERTAIN, message=reply.message)
+            case NotNow():
+                await self._queue_again(job, reply.again_in, _HELD[reply.cause], reply.message)
+            case Refused():
+                await self._end(
+                    job, Outcome.FAILED, Ineligible(reason=Reason.REFUSED, message=reply.message)
+                )
+
+    async def _record_accepted(self, job: Job, reply: Accepted) -> None:
+        try:
+            await self._move(
+                job, Phase.STARTED, operation=reply.operation, activity_id=reply.activity_id
+            )
+        except StaleError:
+            # We took so long that a pass made the job `uncertain`. What we know helps to find it.
+            late = await self._services.jobs.get(self._run.id, job.key)
+            if late and late.phase is Phase.UNCERTAIN and late.claim == job.claim:
+                note = {"operation": reply.operation, "activity_id": reply.activity_id}
+                change = JobChange(key=late.key, etag=late.etag, columns=note)
+                await self._services.jobs.change(self._run.id, change)
+
+    async def _held_by_other(self, job: Job) -> MachineLock | None:
+        """Take the machine's lock; the lock of the job that holds it, if another one does."""
+        wanted = MachineLock(
+            machine_key=job.machine_id.lower(),
+            run_id=self._run.id,
+            job_key=job.key,
+            taken_at=self._services.clock.now(),
+        )
+        held = await self._services.locks.get(wanted.machine_key)
+        if held and held.run_id.text.lower() == self._run.id.text.lower():
+            return None
+        if held and not await self._is_free(held):
+            return held
+        try:
+            await self._services.locks.take(wanted, over=held)
+        except StaleError:
+            return await self._services.locks.get(wanted.machine_key)
+        return None
+
+    async def _is_free(self, held: MachineLock) -> bool:
+        """A lock is free when its job is gone or has ended; an `Unknown` one holds it for a day."""
+        owner = await self._services.jobs.get(held.run_id, held.job_key)
+        if owner is None or owner.phase is not Phase.ENDED:
+            return owner is None
+        if owner.outcome is not Outcome.UNKNOWN or owner.ended_at is None:
+            return True
+        return self._services.clock.now() - owner.ended_at >= self._limits.correction
+
+    async def _wait_for(self, job: Job, holder: MachineLock) -> None:
+        message = f"The machine is being patched by {holder.run_id.text}."
+        now = self._services.clock.now()
+        if now + self._limits.busy_again > self._cut_off(job):
+            await self._end(job, Outcome.SKIPPED, Ineligible(reason=Reason.BUSY, message=message))
+        else:
+            await self._queue_again(job, self._limits.busy_again, Reason.BUSY, message)
+
+    async def _end_cancelled(self, job: Job, run: Run | None) -> None:
+        cancellation = run.cancellation if run else None
+        reason = cancellation.reason if cancellation else Reason.CONFIGURATION_GONE
+        by = cancellation.by if cancellation else "muster"
+        message = f"The run was cancelled by {by}."
+        await self._end(job, Outcome.CANCELLED, Ineligible(reason=reason, message=message))
+
+    async def _end_late(self, job: Job) -> None:
+        if job.held_by is Reason.BUSY:
+            held = Ineligible(reason=Reason.BUSY, message=job.held_message)
+            await self._end(job, Outcome.SKIPPED, held)
+            return
+        reason = job.held_by or Reason.CUT_OFF
+        message = job.held_message or "The cut-off passed before the job could start."
+        await self._end(job, Outcome.TIMED_OUT, Ineligible(reason=reason, message=message))
+
+    async def _end(self, job: Job, outcome: Outcome, why: Ineligible) -> None:
+        await self._move(
+            job,
+            outcome,
+            reason=why.reason,
+            message=why.message,
+            ended_at=self._services.clock.now(),
+        )
+
+    async def _queue_again(
+        self, job: Job, again_in: timedelta, reason: Reason, message: str
+    ) -> None:
+        await self._move(
+            job,
+            Phase.QUEUED,
+            not_before=self._services.clock.now() + again_in,
+            held_by=reason,
+            held_message=message,
+        )
+
+    async def _move(self, job: Job, target: Target, **fields: Any) -> Job:
+        change = move(job, target, by=Writer.START_JOB, **fields)
+        etag = await self._services.jobs.change(self._run.id, change)
+        logs.event(_log, f"job.{target.lower()}", run=self._run.id.text, machine=job.machine_id)
+        return replace(job, **change.columns, etag=etag)
+
+    def _cut_off(self, job: Job) -> datetime:
+        return self._limits.cut_off(self._run.ends_at, job.machine_type)
+
+    def _is_late(self, job: Job) -> bool:
+        return self._services.clock.now() > self._cut_off(job)
+
+    def _order(
+        self, job: Job, state: MachineState, configuration: MaintenanceConfiguration
+    ) -> InstallOrder:
+        remaining = self._run.ends_at - self._services.clock.now()
+        os_type, patches = state.machine.os_type, configuration.effective
+        if os_type is None or patches is None:
+            raise ValueError("Only a machine that passed its checks is ordered to install.")
+        return InstallOrder(
+            machine=state.machine,
+            os_type=os_type,
+            install_patches=patches,
+            maximum_duration=min(remaining, self._limits.maximum_duration),
+            client_request_id=client_request_id(self._run.id, job.key),
+        )
+
+
+_GONE = Ineligible(
+    reason=Reason.MACHINE_GONE,
+    message="The machine no longer exists: remove its assignment, or check the inventory.",
+)
+
+
+def _refusal(
+    state: MachineState | None, configuration: MaintenanceConfiguration
+) -> Ineligible | None:
+    """Why a machine is skipped, if it is: its prerequisites, or nothing to install on it."""
+    if state is None:
+        return _GONE
+    if found := ineligible(state):
+        return found
+    os_type = state.machine.os_type
+    if os_type is None or selects_nothing(configuration.effective, os_type):
+        return Ineligible(
+            reason=Reason.NOTHING_SELECTED,
+            message=f"The configuration selects nothing for {os_type or 'an unknown system'}: "
+            "choose classifications or name updates for it.",
+        )
+    if state.machine.type is MachineType.SERVER:
+        return None
+    unsupported = azure_unsupported(configuration.effective, os_type)
+    if unsupported is None:
+        return None
+    return Ineligible(reason=Reason.UNSUPPORTED_CLASSIFICATIONS, message=unsupported)

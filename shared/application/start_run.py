@@ -1,0 +1,158 @@
+"""Starting a run on demand: by HTTP, for a whole configuration or for one machine, or by a message.
+
+Clients repeat requests by themselves, so the same request while its run is active answers with that run, and a
+request id starts one run for ever. A run's key is the next free second, never a full minute: occurrences begin on
+full minutes, so the two can't meet, whatever the window becomes.
+"""
+
+from datetime import datetime, timedelta
+
+from shared.application.callers import Caller, Role, require
+from shared.application.documents import parse_configuration, scope_of
+from shared.application.ports import Services, StaleError, StoredAssignment, StoredConfiguration
+from shared.domain.ids import ResourceId
+from shared.domain.machine import Machine, MachineType
+from shared.domain.records import Run, RunId, RunKind, run_key
+from shared.domain.scope import matches
+from shared.errors import InvalidRequestError, NotFoundError
+
+_ATTEMPTS = 20
+
+
+async def start_configuration_run(
+    services: Services,
+    configuration_id: str,
+    *,
+    caller: Caller,
+    request_id: str = "",
+    target: str = "",
+) -> Run:
+    """Start a run of a configuration now, or answer with the one that is active.
+
+    *target* is the id of the only machine, or empty for all. Raises `NotFoundError`.
+    """
+    require(caller, Role.OPERATOR)
+    for _ in range(_ATTEMPTS):
+        stored = await _existing(services, configuration_id)
+        active = await services.runs.active_on_demand(stored.id, target=target)
+        if run := await _known(services, stored, active=active, request_id=request_id):
+            return run
+        key = await _free_key(services, stored)
+        run = _run(services, stored, key, caller=caller, request_id=request_id, target=target)
+        # Dying after this line leaves an entry without a run, which a later tick clears away.
+        await services.agenda.open_run(run.id, now=run.created_at)
+        try:
+            run = await services.runs.insert_on_demand(run, replaces=active)
+        except StaleError:
+            continue
+        life = services.limits.run_message_life
+        await services.outbox.ask_for_pass(run.id, time_to_live=life)
+        return run
+    raise StaleError(f"{configuration_id}: {_ATTEMPTS} others were first")
+
+
+async def start_machine_runs(services: Services, machine_id: str, *, caller: Caller) -> Run:
+    """Start a run, with this machine only, of each configuration that matches it now.
+
+    The answer is the run with the latest key. Raises `NotFoundError` when nothing matches or there is no such machine.
+    """
+    require(caller, Role.OPERATOR)
+    machine = await _machine(services, machine_id)
+    wanted = {
+        assignment.configuration_id.lower(): assignment.configuration_id
+        for assignment in await _matching(services, machine)
+    }
+    if not wanted:
+        raise NotFoundError(f"No maintenance configuration matches {machine_id}.")
+    runs = [
+        await start_configuration_run(services, one, caller=caller, target=machine.id)
+        for one in wanted.values()
+    ]
+    return max(runs, key=lambda run: run.key)
+
+
+async def _existing(services: Services, configuration_id: str) -> StoredConfiguration:
+    stored = await services.configurations.get(configuration_id)
+    if stored is None or stored.deleting:
+        raise NotFoundError(f"There is no maintenance configuration {configuration_id}.")
+    return stored
+
+
+async def _known(
+    services: Services, stored: StoredConfiguration, *, active: str, request_id: str
+) -> Run | None:
+    """The run that this request started already, or the active one, which it then joins."""
+    if request_id:
+        key = await services.runs.of_request(stored.id, request_id=request_id)
+        if key:
+            return await services.runs.get(RunId(configuration_id=stored.id, key=key))
+    if not active:
+        return None
+    run = await services.runs.get(RunId(configuration_id=stored.id, key=active))
+    if run is None or not run.status.is_open:
+        return None
+    if request_id:
+        await services.runs.join_request(stored.id, request_id=request_id, key=run.key)
+    return run
+
+
+async def _free_key(services: Services, stored: StoredConfiguration) -> str:
+    second = services.clock.now().replace(microsecond=0)
+    window = parse_configuration(stored.id, stored.document).window
+    while not await _is_free(services, stored.id, second) or window.is_occurrence(second):
+        second += timedelta(seconds=1)
+    return run_key(second)
+
+
+async def _is_free(services: Services, configuration_id: str, second: datetime) -> bool:
+    if second.second == 0:
+        return False
+    run_id = RunId(configuration_id=configuration_id, key=run_key(second))
+    return await services.runs.get(run_id) is None
+
+
+def _run(
+    services: Services,
+    stored: StoredConfiguration,
+    key: str,
+    *,
+    caller: Caller,
+    request_id: str,
+    target: str,
+) -> Run:
+    now = services.clock.now()
+    return Run(
+        configuration_id=stored.id,
+        key=key,
+        kind=RunKind.ON_DEMAND,
+        starts_at=now,
+        duration=parse_configuration(stored.id, stored.document).window.duration,
+        created_at=now,
+        created_by=caller.name,
+        document=stored.document,
+        request_id=request_id,
+        target=target,
+    )
+
+
+async def _machine(services: Services, machine_id: str) -> Machine:
+    try:
+        machine_type = MachineType(ResourceId.parse(machine_id).type)
+    except ValueError as error:
+        raise InvalidRequestError(f"'{machine_id[:200]}' is not the id of a machine.") from error
+    state = await services.patching.inspect(machine_id, machine_type)
+    if state is None:
+        raise NotFoundError(f"There is no machine {machine_id}.")
+    return state.machine
+
+
+async def _matching(services: Services, machine: Machine) -> list[StoredAssignment]:
+    subscription = f"/subscriptions/{machine.subscription}"
+    group = f"{subscription}/resourceGroups/{machine.resource_group}"
+    found = [one async for one in services.assignments.list(machine.id)]
+    for scope_id in (subscription, group):
+        async for assignment in services.assignments.list(scope_id):
+            scope = scope_of(assignment)
+            if scope and matches(scope, machine):
+                found.append(assignment)
+    return found

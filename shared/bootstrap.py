@@ -1,0 +1,131 @@
+"""The only place where ports meet their adapters: builds `Services` from the settings, once, lazily.
+
+`services()` builds them for the running worker at the first call. A host that brings its own clock installs it first,
+with `use_clock`; tests close what was built with `close`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.data.tables.aio import TableServiceClient
+from azure.identity.aio import DefaultAzureCredential
+from azure.storage.queue.aio import QueueServiceClient
+
+from shared import logs
+from shared.adapters.arm import ArmClient, StaticCredential
+from shared.adapters.clock import SystemClock
+from shared.adapters.inventory.resource_graph import ResourceGraphInventory
+from shared.adapters.patching.azure import AzurePatching
+from shared.adapters.patching.reports import ResourceGraphReports
+from shared.adapters.storage.azure_rows import AzureRows
+from shared.adapters.storage.queues import AzureOutbox
+from shared.adapters.storage.stores import stores
+from shared.application.ports import Clock, Services
+from shared.settings import Settings
+
+
+@dataclass(slots=True)
+class _Worker:
+    """What this process has built; the only mutable state of the app."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    building: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stack: AsyncExitStack | None = None
+    services: Services | None = None
+    settings: Settings | None = None
+
+
+_worker = _Worker()
+
+
+async def services() -> Services:
+    """The services of this process; built at the first call, and again if that failed."""
+    async with _worker.building:
+        if _worker.services is None:
+            stack = AsyncExitStack()
+            built = await stack.enter_async_context(build(settings(), _worker.clock))
+            _worker.stack, _worker.services = stack, built
+        return _worker.services
+
+
+def settings() -> Settings:
+    """The settings of this process, read at the first call."""
+    if _worker.settings is None:
+        _worker.settings = Settings()
+    return _worker.settings
+
+
+def use_clock(clock: Clock) -> None:
+    """Take time from *clock* from now on; to be called before the first `services()`."""
+    _worker.clock = clock
+
+
+async def close() -> None:
+    """Close what was built; the next call builds anew, from the settings as they are then."""
+    stack = _worker.stack
+    _worker.stack = _worker.services = _worker.settings = None
+    _worker.building = asyncio.Lock()
+    if stack:
+        await stack.aclose()
+
+
+@asynccontextmanager
+async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
+    """Services over Azure Storage and Azure Resource Manager, closed on leaving; the queues exist."""
+    logs.configure()
+    async with AsyncExitStack() as stack:
+        credential = await stack.enter_async_context(_credential(settings))
+        tables, queues = _storage(settings, credential)
+        await stack.enter_async_context(tables)
+        await stack.enter_async_context(queues)
+        scope = settings.arm_scope or f"{settings.arm_endpoint.rstrip('/')}/.default"
+        arm = await stack.enter_async_context(
+            ArmClient(settings.arm_endpoint, credential, scope=scope)
+        )
+        outbox = AzureOutbox(queues)
+        await outbox.prepare()
+        yield Services(
+            clock=clock,
+            limits=settings.limits,
+            outbox=outbox,
+            inventory=ResourceGraphInventory(arm),
+            patching=AzurePatching(arm, clock),
+            reports=ResourceGraphReports(arm),
+            **stores(AzureRows(tables)),
+        )
+
+
+def _credential(settings: Settings) -> AsyncTokenCredential:
+    return StaticCredential() if settings.arm_is_local else DefaultAzureCredential()
+
+
+def _storage(
+    settings: Settings, credential: AsyncTokenCredential
+) -> tuple[TableServiceClient, QueueServiceClient]:
+    # Looking up proxies and netrc for every request would halve the clients' speed.
+    connection = settings.storage.get_secret_value()
+    if connection:
+        return (
+            TableServiceClient.from_connection_string(
+                connection, transport=AioHttpTransport(use_env_settings=False)
+            ),
+            QueueServiceClient.from_connection_string(
+                connection, transport=AioHttpTransport(use_env_settings=False)
+            ),
+        )
+    return (
+        TableServiceClient(
+            settings.table_endpoint,
+            credential=credential,
+            transport=AioHttpTransport(use_env_settings=False),
+        ),
+        QueueServiceClient(
+            settings.queue_endpoint,
+            credential=credential,
+            transport=AioHttpTransport(use_env_settings=False),
+        ),
+    )

@@ -1,0 +1,188 @@
+"""The resources as they go on the wire.
+
+Documents come back as they were sent; `id`, `name`, `type` and `systemData` are ours. Of runs, jobs and updates only
+what is known is sent: a member that is missing is not known, or not yet.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter
+
+from shared.application.bodies import Body, text
+from shared.application.documents import CONFIGURATION_TYPE
+from shared.application.ports import StoredAssignment, StoredConfiguration
+from shared.domain.records import Job, Run, RunId
+from shared.domain.run import Outcome
+from shared.domain.updates import UpdateRecord
+from shared.entrypoints.arm.replies import Json
+from shared.errors import InvalidRequestError
+
+ASSIGNMENT_TYPE = "Microsoft.Maintenance/configurationAssignments"
+RUN_TYPE = "Microsoft.Maintenance/applyUpdates"
+JOB_TYPE = f"{RUN_TYPE}/jobs"
+_OURS = {"id", "name", "type", "systemData"}
+_DURATION = TypeAdapter(timedelta)
+
+
+def configuration_resource(stored: StoredConfiguration) -> Json:
+    """A maintenance configuration."""
+    return _resource(stored, name=stored.id.rpartition("/")[2], kind=CONFIGURATION_TYPE)
+
+
+def assignment_resource(stored: StoredAssignment) -> Json:
+    """A configuration assignment; as Azure's, it names what it hangs on if the sender did not."""
+    resource = _resource(stored, name=stored.name, kind=ASSIGNMENT_TYPE)
+    properties = dict(resource["properties"])
+    if properties.get("resourceId") is None:
+        properties["resourceId"] = stored.scope_id
+    return {**resource, "properties": properties}
+
+
+def run_resource(run: Run) -> Json:
+    """A run, in the shape of an apply update."""
+    stops = [run.created_at, run.frozen_at, run.resolved_at, run.closed_at]
+    cancelled = run.cancellation
+    properties = {
+        "status": run.status,
+        "resourceId": run.configuration_id,
+        "lastUpdateTime": max(stop for stop in [*stops, cancelled and cancelled.at] if stop),
+        "kind": run.kind,
+        "startTime": run.starts_at,
+        "windowEndTime": run.ends_at,
+        "endTime": run.closed_at,
+        "createdTime": run.created_at,
+        "createdBy": run.created_by,
+        "cancelledTime": cancelled and cancelled.at,
+        "cancelledBy": cancelled and cancelled.by,
+        "reason": run.reason or (cancelled and cancelled.reason),
+        "message": run.message,
+        "targetResourceId": run.target,
+        "requestId": run.request_id,
+        "unresolvedScopes": run.unresolved_scopes,
+        "openJobs": run.open_jobs,
+        "counts": {_camel(outcome): run.counts.get(outcome, 0) for outcome in Outcome},
+    }
+    return {"id": run.id.text, "name": run.key, "type": RUN_TYPE, "properties": _known(properties)}
+
+
+def job_resource(run_id: RunId, job: Job) -> Json:
+    """One machine's job; the address to ask after the install is left out, for it may bear a signature."""
+    properties = {
+        "resourceId": job.machine_id,
+        "resourceType": job.machine_type,
+        "subscriptionId": job.subscription,
+        "location": job.location,
+        "osType": job.os_type,
+        "matchedBy": job.matched_by,
+        "phase": job.phase,
+        "outcome": job.outcome,
+        "reason": job.reason or job.held_by,
+        "message": job.message or job.held_message,
+        "notBefore": job.not_before,
+        "dispatchTime": job.dispatched_at,
+        "startTime": job.starting_at,
+        "endTime": job.ended_at,
+        "maximumDuration": job.maximum_duration,
+        "activityId": job.activity_id,
+        "adopted": job.adopted,
+        "counts": {
+            "installed": job.counts.installed,
+            "failed": job.counts.failed,
+            "pending": job.counts.pending,
+            "excluded": job.counts.excluded,
+            "notSelected": job.counts.not_selected,
+        },
+        "trace": list(job.trace),
+    }
+    return {
+        "id": f"{run_id.text}/jobs/{job.key}",
+        "name": job.key,
+        "type": JOB_TYPE,
+        "properties": _known(properties),
+    }
+
+
+def update_resource(update: UpdateRecord) -> Json:
+    """What became of one update."""
+    return _known(
+        {
+            "name": update.name,
+            "kbId": update.kb,
+            "version": update.version,
+            "classification": update.classification,
+            "installationState": update.state,
+        }
+    )
+
+
+# --- what is sent to a run -----------------------------------------------------------------------
+
+
+def _cancel(status: str) -> str:
+    if status.lower() != "cancel":
+        raise InvalidRequestError("A run can only be sent the status Cancel.")
+    return status
+
+
+def _anything_but_cancel(status: str | None) -> str | None:
+    if status is not None and status.lower() == "cancel":
+        raise InvalidRequestError("To cancel, name the run in place of 'default'.")
+    return status
+
+
+class _CancelProperties(Body):
+    status: Annotated[str, text(_cancel)]
+
+
+class CancelBody(Body):
+    """`{"properties": {"status": "Cancel"}}`."""
+
+    properties: _CancelProperties
+
+
+class _StartProperties(Body):
+    status: Annotated[str | None, AfterValidator(_anything_but_cancel)] = None
+
+
+class StartBody(Body):
+    """Clients that start a run send nothing, or what they got; never a wish to cancel."""
+
+    properties: _StartProperties = _StartProperties()
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _resource(
+    stored: StoredConfiguration | StoredAssignment, *, name: str, kind: str
+) -> dict[str, Any]:
+    sent = {member: value for member, value in stored.document.items() if member not in _OURS}
+    authors = {
+        "createdBy": stored.created_by,
+        "createdAt": _instant(stored.created_at),
+        "lastModifiedBy": stored.modified_by,
+        "lastModifiedAt": _instant(stored.modified_at),
+    }
+    return {"id": stored.id, "name": name, "type": kind, **sent, "systemData": authors}
+
+
+def _known(members: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in members.items() if value not in (None, "")}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, timedelta):
+        return _DURATION.dump_python(value, mode="json")
+    return value
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _camel(outcome: Outcome) -> str:
+    return outcome[0].lower() + outcome[1:]

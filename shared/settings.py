@@ -1,0 +1,84 @@
+"""The settings: the only reader of the environment.
+
+Every name begins with `MUSTER_`, but for those that the Functions host itself sets. They are read once, lazily: an
+error while `function_app` is imported would make every function vanish.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.application.limits import Limits
+
+Margin = Annotated[timedelta, Field(ge=timedelta(minutes=25), le=timedelta(hours=3))]
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """What an administrator may set; durations in ISO 8601, such as `PT30M`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MUSTER_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    storage: SecretStr = Field(default=SecretStr(""), validation_alias="AzureWebJobsStorage")
+    """A connection string; or use the two addresses below with a managed identity."""
+    queue_endpoint: str = Field(default="", validation_alias="AzureWebJobsStorage__queueServiceUri")
+    table_endpoint: str = Field(default="", validation_alias="AzureWebJobsStorage__tableServiceUri")
+    website_instance_id: str = Field(default="", validation_alias="WEBSITE_INSTANCE_ID")
+    """Set by Azure App Service: the app finds itself in Azure."""
+
+    arm_endpoint: str = "https://management.azure.com"
+    """Azure Resource Manager; other clouds have other addresses."""
+    arm_scope: str = ""
+    """The token's scope; empty means `<arm_endpoint>/.default`."""
+
+    azure_cut_off: Margin = Limits().azure_cut_off
+    server_cut_off: Margin = Limits().server_cut_off
+    maximum_duration: timedelta = Field(
+        default=Limits().maximum_duration, ge=timedelta(minutes=30), le=timedelta(hours=23)
+    )
+    inventory_page: int = Field(default=Limits().inventory_page, ge=1, le=1000)
+    in_flight: int = Field(default=Limits().in_flight, ge=1, le=10_000)
+    body_bytes: int = Field(default=Limits().body_bytes, ge=1_024, le=1_048_576)
+    configurations_per_region: int = Field(default=Limits().configurations_per_region, ge=1)
+    scopes_per_configuration: int = Field(default=Limits().scopes_per_configuration, ge=1)
+
+    @model_validator(mode="after")
+    def _has_storage(self) -> Self:
+        if not self.storage.get_secret_value() and not (
+            self.queue_endpoint and self.table_endpoint
+        ):
+            raise ValueError(
+                "Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__queueServiceUri and "
+                "AzureWebJobsStorage__tableServiceUri to use a managed identity."
+            )
+        return self
+
+    @property
+    def is_in_azure(self) -> bool:
+        """Whether the app runs in Azure, where nobody is *local*."""
+        return bool(self.website_instance_id)
+
+    @property
+    def arm_is_local(self) -> bool:
+        """Whether Azure Resource Manager is one on this machine, reached without encryption or identity."""
+        parts = urlsplit(self.arm_endpoint)
+        return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, with what was set in place of the defaults."""
+        return Limits(
+            azure_cut_off=self.azure_cut_off,
+            server_cut_off=self.server_cut_off,
+            maximum_duration=self.maximum_duration,
+            inventory_page=self.inventory_page,
+            in_flight=self.in_flight,
+            body_bytes=self.body_bytes,
+            configurations_per_region=self.configurations_per_region,
+            scopes_per_configuration=self.scopes_per_configuration,
+        )
