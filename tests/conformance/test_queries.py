@@ -41,7 +41,7 @@ FULLEST = (
 def test_every_query_is_kql_over_resource_graphs_tables() -> None:
     judgements = judge([build("x") for build in BUILDERS.values()])
     found = {name: one["diagnostics"] for name, one in zip(BUILDERS, judgements, strict=True)}
-    assert found == dict.fromkeys(BUILDERS, [])
+    assert not any(found.values()), found
 
 
 def test_hostile_values_stay_inside_their_literals() -> None:

@@ -20,8 +20,8 @@ from shared.adapters.patching.reports import ResourceGraphReports
 from shared.application.ports import (
     Accepted,
     InstallOrder,
-    Inventory,
     InstallReports,
+    Inventory,
     NotNow,
     Patching,
     Uncertain,
