@@ -151,7 +151,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], *, log: Path) -> Map
         if len(endpoints) == len(("Queue", "Table")):
             return endpoints
         if ended:
-            raise AzuriteError(f"Azurite did not start: {text.strip()}")
+            raise AzuriteError(f"Azurite did not start: {text.strip().rpartition(chr(10))[2]}")
         time.sleep(0.05)
     raise AzuriteError(f"Azurite did not start within {_START_SECONDS} seconds: see {log}")
 

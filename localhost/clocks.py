@@ -58,8 +58,3 @@ def real_delay(clock: Clock, delay: timedelta) -> timedelta:
         case ScaledClock():
             return delay / clock.speed
     return delay
-
-
-def is_virtual(clock: Clock) -> bool:
-    """Whether Storage, which keeps real time, can't be trusted with this clock's delays."""
-    return isinstance(clock, ManualClock | ScaledClock)

@@ -102,14 +102,14 @@ class Host:
     async def advance_to(self, instant: datetime) -> None:
         """Move the manual clock to *instant*, stopping wherever something is due.
 
-        What waits in the queues is worked on first, at the present time. Then, at each instant at which timers or held
-        messages are due, these run and the queues are drained before the clock moves on.
+        What waits in the queues is worked on first, at the present time. Then, at each instant at which timers are due,
+        these run and the queues are drained before the clock moves on.
         """
         clock = self._manual_clock()
         await self.pump()
-        while (due_at := self._next_due()) is not None and due_at <= instant:
-            clock.advance_to(max(due_at, clock.now()))
-            for timer in self._timers:
+        while due := [timer for timer in self._timers if timer.next_at <= instant]:
+            clock.advance_to(max(clock.now(), min(timer.next_at for timer in due)))
+            for timer in due:
                 if timer.next_at <= clock.now():
                     timer.running.start(timer.fire())
             await self.pump()
@@ -121,13 +121,15 @@ class Host:
         A failed message is visible again at once, whatever `visibilityTimeout` says, until it succeeds or is poisoned.
         """
         self._manual_clock()
-        received = idle = 0
-        while received or not idle:
-            # Only a round that began with nothing running proves anything: what ran may have sent a message.
-            idle = not any(map(len, self._all_running()))
-            received = sum(await asyncio.gather(*(q.receive_batch() for q in self._queues)))
-            for running in self._all_running():
+        all_running = [self._by_hand, *(listener.running for listener in self._listeners())]
+        while True:
+            busy = any(map(len, all_running))
+            received = await asyncio.gather(*(queue.receive_batch() for queue in self._queues))
+            for running in all_running:
                 await running.wait_until_at_most(0)
+            # Only a round that began with nothing running is proof: what ran may have sent a message.
+            if not busy and not any(received):
+                return
 
     async def invoke(self, name: str, body: str = "") -> Any:
         """Run a timer's or a queue's function by name and wait: its result, or its exception.
@@ -158,16 +160,8 @@ class Host:
     def _all(self, kind: type[_Kind]) -> list[_Kind]:
         return [function for function in self.functions.values() if isinstance(function, kind)]
 
-    def _all_running(self) -> list[Invocations]:
-        return [self._by_hand, *(listener.running for listener in self._listeners())]
-
     def _listeners(self) -> list[TimerListener | QueueListener]:
         return [*self._timers, *self._queues]
-
-    def _next_due(self) -> datetime | None:
-        held = (queue.next_held_until() for queue in self._queues)
-        due = [*(timer.next_at for timer in self._timers), *(until for until in held if until)]
-        return min(due, default=None)
 
     def _manual_clock(self) -> ManualClock:
         if not isinstance(self._clock, ManualClock):

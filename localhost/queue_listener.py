@@ -8,25 +8,21 @@
    at once.
 4. A queue that has no poison queue (itself one, or its name too long) leaves a failed message invisible for its ten
    minutes, and `maxDequeueCount` does not hold for it.
-5. Storage keeps real time. Under a virtual clock, what a JSON message names as its `not_before` is held back here
-   instead, and delays of the host shrink as the clock's do.
+5. Storage keeps real time: under a clock that runs faster, the host's own delays shrink as the clock's do.
 """
 
 import asyncio
 import base64
 import binascii
-import json
 import logging
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from azure.core.exceptions import AzureError
 from azure.functions.queue import QueueMessage as TriggerMessage
 from azure.storage.queue import QueueMessage
 
-from localhost.clocks import is_virtual, real_delay
+from localhost.back_off import SHORTEST_WAIT, BackOff
+from localhost.clocks import real_delay
 from localhost.function_index import QueueFunction
 from localhost.host_settings import QueueSettings
 from localhost.invocations import Invocations
@@ -34,37 +30,6 @@ from localhost.trigger_queue import TriggerQueue
 from shared.application.ports import Clock
 
 logger = logging.getLogger(__name__)
-
-_SHORTEST_WAIT = timedelta(milliseconds=100)
-
-
-class BackOff:
-    """How long to wait after each empty poll (RandomizedExponentialBackoffStrategy)."""
-
-    def __init__(
-        self, longest: timedelta, *, uniform: Callable[[float, float], float] = random.uniform
-    ) -> None:
-        self._longest = longest
-        self._uniform = uniform
-        self._empty_polls = 0
-
-    def reset(self) -> None:
-        self._empty_polls = 0
-
-    def next(self) -> timedelta:
-        self._empty_polls += 1
-        if self._empty_polls == 1:
-            return min(_SHORTEST_WAIT, self._longest)
-        # Past the longest wait the exponent has done its work; unbounded, it would overflow after a quiet night.
-        steps = 2 ** min(self._empty_polls - 2, 30)
-        delay: timedelta = _SHORTEST_WAIT * (1 + self._uniform(0.8, 1.2) * steps)
-        return min(delay, self._longest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    message: QueueMessage
-    until: datetime
 
 
 class QueueListener:
@@ -76,7 +41,6 @@ class QueueListener:
         self._settings = settings
         self._clock = clock
         self._queue = TriggerQueue(function.queue, connection=function.connection)
-        self._held: dict[str, _Held] = {}
 
     async def run(self) -> None:
         """Poll and run until cancelled; what is running then goes on until `close`."""
@@ -86,65 +50,26 @@ class QueueListener:
                 back_off.reset()
                 await self.running.wait_until_at_most(self._settings.new_batch_threshold)
             else:
-                await asyncio.sleep(self._real_wait(back_off.next()).total_seconds())
+                wait = max(real_delay(self._clock, back_off.next()), SHORTEST_WAIT)
+                await asyncio.sleep(wait.total_seconds())
 
     async def receive_batch(self) -> int:
-        """Start what one poll yields, and held messages that have become due; the number of both."""
-        due = [held for held in self._held.values() if held.until <= self._clock.now()]
-        for held in due:
-            del self._held[held.message.id]
-            self.running.start(self._process_held(held.message))
+        """Start what one poll yields; the number of it, 0 too when Storage does not answer."""
         try:
             messages = await self._queue.receive(
                 self._settings.batch_size, lease=self._settings.lease
             )
         except AzureError as error:
             logger.warning("queue.poll_failed queue=%s error=%s", self._queue.name, error)
-            return len(due)
+            return 0
         for message in messages:
-            self._hold_or_start(message)
-        return len(due) + len(messages)
-
-    def next_held_until(self) -> datetime | None:
-        """When the next held message becomes due; None when none is held."""
-        return min((held.until for held in self._held.values()), default=None)
+            self.running.start(self._process(message))
+        return len(messages)
 
     async def close(self, grace: timedelta) -> None:
-        """Give running functions *grace* of real time, hand back what has not been worked on, let go of the queue."""
+        """Give running functions *grace* of real time, hand the messages of the others back, let go of the queue."""
         await self.running.close(grace)
-        for held in self._held.values():
-            await self._hand_back(held.message)
         await self._queue.close()
-
-    def _real_wait(self, delay: timedelta) -> timedelta:
-        held_until = self.next_held_until()
-        if held_until is not None:
-            delay = min(delay, held_until - self._clock.now())
-        return max(real_delay(self._clock, delay), _SHORTEST_WAIT)
-
-    def _hold_or_start(self, message: QueueMessage) -> None:
-        until = self._not_before(message) if is_virtual(self._clock) else None
-        if until is not None and until > self._clock.now():
-            # By id: one that is held for longer than its lease is received again, with a newer receipt.
-            self._held[message.id] = _Held(message=message, until=until)
-            return
-        self.running.start(self._process(message))
-
-    def _not_before(self, message: QueueMessage) -> datetime | None:
-        try:
-            instant = datetime.fromisoformat(json.loads(self._decode(message))["not_before"])
-        except (ValueError, TypeError, KeyError):
-            return None
-        return instant if instant.tzinfo is not None else None
-
-    async def _process_held(self, message: QueueMessage) -> None:
-        try:
-            ours = await self._queue.hide(message, delay=self._settings.lease)
-        except AzureError as error:
-            self._report_lost(message, error=error)
-            return
-        if ours:
-            await self._process(message)
 
     async def _process(self, message: QueueMessage) -> None:
         try:
@@ -152,32 +77,26 @@ class QueueListener:
         except AzureError as error:
             self._report_lost(message, error=error)
         except asyncio.CancelledError:
-            await self._hand_back(message)
+            await self._hide_or_report(message, delay=timedelta(0))
             raise
 
     async def _run_or_poison(self, message: QueueMessage) -> None:
-        exhausted = (message.dequeue_count or 0) > self._settings.max_dequeue_count
+        attempt, most = message.dequeue_count or 1, self._settings.max_dequeue_count
         try:
             body = self._decode(message)
         except ValueError:
             logger.error("message.undecodable queue=%s id=%s", self._queue.name, message.id)
-            await self._poison(message)
+            await self._queue.move_to_poison(message)
             return
-        if exhausted and self._queue.has_poison_queue:
-            await self._poison(message)
+        if attempt > most and self._queue.has_poison_queue:
+            await self._queue.move_to_poison(message)
         elif await self._succeeds(message, body=body):
             await self._queue.delete(message)
-        elif (message.dequeue_count or 0) >= self._settings.max_dequeue_count:
-            await self._poison(message)
+        elif attempt >= most:
+            await self._queue.move_to_poison(message)
         elif self._queue.has_poison_queue:
             delay = real_delay(self._clock, self._settings.visibility_timeout)
             await self._queue.hide(message, delay=delay)
-
-    async def _poison(self, message: QueueMessage) -> None:
-        if not self._queue.has_poison_queue:
-            return
-        logger.warning("message.poisoned queue=%s id=%s", self._queue.name, message.id)
-        await self._queue.move_to_poison(message)
 
     async def _succeeds(self, message: QueueMessage, *, body: str) -> bool:
         finished = asyncio.Event()
@@ -201,9 +120,6 @@ class QueueListener:
                     await until.wait()
             except TimeoutError:
                 await self._hide_or_report(message, delay=lease)
-
-    async def _hand_back(self, message: QueueMessage) -> None:
-        await self._hide_or_report(message, delay=timedelta(0))
 
     async def _hide_or_report(self, message: QueueMessage, *, delay: timedelta) -> None:
         try:

@@ -5,13 +5,17 @@
 3. Bodies are handled raw, so that an undecodable one reaches the poison queue as it was.
 """
 
+import logging
 import math
+from contextlib import suppress
 from datetime import timedelta
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_NAME = 63
 
@@ -56,12 +60,18 @@ class TriggerQueue:
             _swallow_gone(error)
 
     async def move_to_poison(self, message: QueueMessage) -> None:
-        """Copy the raw body to the poison queue, then delete it here: a crash between the two doubles it."""
-        assert self._poison is not None  # noqa: S101
+        """Copy the raw body to the poison queue, then delete it here: a crash between the two doubles it.
+
+        Where there is no poison queue nothing happens: the message stays, invisible for what is left of its lease.
+        """
+        if self._poison is None:
+            return
+        logger.warning("message.poisoned queue=%s id=%s", self.name, message.id)
         try:
             await self._poison.send_message(message.content)
         except ResourceNotFoundError:
-            await self._poison.create_queue()
+            with suppress(ResourceExistsError):  # another message of the batch was first
+                await self._poison.create_queue()
             await self._poison.send_message(message.content)
         await self.delete(message)
 

@@ -74,7 +74,7 @@ class ArmReply:
     def expect(self, *statuses: int) -> Self:
         """Itself, if it has one of *statuses*; raises `UnavailableError`."""
         if self.status not in statuses:
-            raise UnavailableError(f"Azure answered {self.status}. {self.problem}")
+            raise UnavailableError(f"Azure answered: {self.problem}")
         return self
 
 
@@ -119,6 +119,7 @@ class ArmClient:
 
     *repeats* and *backoff* are for reads: how often, and the first pause of a doubling series; a `Retry-After` longer
     than *patience* ends them, and so does *read_within* for all together. *send_within* limits what is sent once.
+    The credential stays the caller's, who closes it.
     """
 
     def __init__(
@@ -183,7 +184,11 @@ class ArmClient:
 
     async def follow(self, url: str) -> ArmReply | None:
         """GET a URL that Azure gave out; None if it leads away from the endpoint. Raises as `get`."""
-        parts, own = urlsplit(url), urlsplit(self._endpoint)
+        own = urlsplit(self._endpoint)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
         if (parts.scheme, parts.netloc.lower()) != (own.scheme, own.netloc.lower()):
             return None
         # Put together anew: whatever another parser would read in it, the host is ours.
@@ -226,7 +231,7 @@ class ArmClient:
             raise UnavailableError(f"Azure did not answer ({_name(error)}).") from error
         reply = _reply(response)
         if reply.status in (408, 429) or reply.status >= 500:
-            raise UnavailableError(f"Azure answered {reply.status}. {reply.problem}")
+            raise UnavailableError(f"Azure answered: {reply.problem}")
         return reply
 
     def _url(self, path: str, api_version: str, parameters: Mapping[str, str] | None = None) -> str:

@@ -137,16 +137,23 @@ async def finish_deletion(
     What was due when it was marked is recorded first, so that it ends `Cancelled` or `Missed` and is not silently lost.
     """
     entry = await services.agenda.get(stored.id)
+    if not await _is_still(services, stored):
+        return
     await _record_what_was_due(services, stored, now=stored.modified_at)
     await cancel_open_runs(services, stored.id, caller=caller)
     await _delete_assignments(services, stored.id)
-    current = await services.configurations.get(stored.id)
-    if current and current.deleting:
+    if await _is_still(services, stored):
         await services.configurations.delete(stored.id)
-    if entry:
+    if entry and entry.revision == stored.revision:
         # Whoever has asked to look again since is right: the timer looks, and forgets what it does not find.
         with suppress(StaleError):
             await services.agenda.forget(entry)
+
+
+async def _is_still(services: Services, stored: StoredConfiguration) -> bool:
+    """Whether the row is the one that was marked: another may have finished, and somebody created it anew."""
+    current = await services.configurations.get(stored.id)
+    return current is not None and current.revision == stored.revision
 
 
 async def _delete_assignments(services: Services, configuration_id: str) -> None:

@@ -5,7 +5,10 @@ Azure's portal reads queries with. It is bound to the tables' columns, so unknow
 """
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,12 @@ SCRIPT = Path(__file__).parents[1] / "kql" / "parse.cjs"
 
 
 def judge(queries: list[str]) -> list[dict[str, Any]]:
+    # Where the set-up found no Node.js it put one beside this interpreter.
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    node = shutil.which("node", path=places)
+    assert node, "Node.js is missing: run make setup."
     answer = subprocess.run(
-        ["node", SCRIPT],
+        [node, SCRIPT],
         input=json.dumps(queries),
         capture_output=True,
         text=True,

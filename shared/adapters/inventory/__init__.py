@@ -1,0 +1,1 @@
+"""Which machines there are, as Azure tells."""

@@ -9,7 +9,7 @@ before. The key comes with the row, since two languages need not agree on what l
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from shared.domain.machine import MachineType
@@ -46,7 +46,7 @@ def machines(narrowing: Narrowing, *, after: str, limit: int) -> str | None:
     if (
         not types
         or narrowing.os_types == frozenset()
-        or any(c.wanted == frozenset() for c in choices)
+        or any(choice.wanted == frozenset() for choice in choices)
     ):
         return None
     return _lines(
@@ -92,7 +92,7 @@ def _lines(table: str, *operators: str) -> str:
     return "\n| ".join((table, *operators))
 
 
-def _page(after: str, limit: int) -> Iterable[str]:
+def _page(after: str, limit: int) -> Iterator[str]:
     yield "extend key = tolower(id)"
     if after:
         yield f"where strcmp(key, {literal(after)}) > 0"
@@ -100,7 +100,7 @@ def _page(after: str, limit: int) -> Iterable[str]:
     yield f"take {min(limit, MOST_ROWS):d}"
 
 
-def _chosen(column: str, choice: Choice) -> Iterable[str]:
+def _chosen(column: str, choice: Choice) -> Iterator[str]:
     """At most one operator; none where the choice restricts nothing, or too much to be written down."""
     values = choice.unwanted if choice.wanted is None else choice.wanted
     if 0 < len(values) <= _MOST_VALUES:

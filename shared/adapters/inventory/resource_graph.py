@@ -33,7 +33,6 @@ class ResourceGraphInventory:
     async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
         """At most *limit* machines, and never more than Resource Graph's 1,000, in the order of their keys."""
         narrowing = narrow(scope)
-        limit = min(limit, kql.MOST_ROWS)
         query = kql.machines(narrowing, after=after, limit=limit)
         if query is None:
             return InventoryPage(machines=(), last=None)

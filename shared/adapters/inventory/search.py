@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.adapters.arm import ArmClient, dig
+from shared.adapters.inventory.kql import MOST_ROWS
 from shared.errors import UnavailableError
 
 API_VERSION = "2024-04-01"
@@ -28,10 +29,11 @@ class Rows:
 async def search(
     arm: ArmClient, query: str, *, limit: int, subscriptions: Sequence[str] = ()
 ) -> Rows:
-    """Ask for at most *limit* rows of these subscriptions, or of all that the app can see.
+    """Ask for at most *limit* rows, and never more than 1,000, of these subscriptions or of all that the app can see.
 
     The query orders by its column `key` and takes *limit*. Raises `UnavailableError` for anything but a list of rows.
     """
+    limit = min(limit, MOST_ROWS)
     body: dict[str, Any] = {
         "query": query,
         "options": {"resultFormat": "objectArray", "$top": limit},
@@ -44,4 +46,6 @@ async def search(
         raise UnavailableError("Resource Graph answered in a shape that is not its own.")
     # A page that is large in bytes is cut before *limit*; Resource Graph says so, as text.
     cut = str(dig(reply.body, "resultTruncated")).lower() == "true"
-    return Rows(rows=tuple(rows), more=bool(rows) and (cut or len(rows) >= limit))
+    if cut and not rows:
+        raise UnavailableError("Resource Graph cut its answer before the first row.")
+    return Rows(rows=tuple(rows), more=cut or len(rows) >= limit)

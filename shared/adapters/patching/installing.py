@@ -7,7 +7,6 @@ Azure answered with a 4xx other than 408. All else that is no acceptance is `Unc
 import re
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
 from shared.application.ports import (
@@ -66,12 +65,12 @@ def judge(reply: ArmReply, *, operation_header: str) -> InstallReply:
         return NotNow(message=reply.problem, cause="busy", again_in=BUSY_AGAIN)
     if 400 <= reply.status < 500 and reply.status != 408:
         return Refused(message=reply.problem)
-    return Uncertain(message=f"Azure answered {reply.status}. {reply.problem}")
+    return Uncertain(message=f"Azure answered: {reply.problem}")
 
 
 def _accepted(reply: ArmReply, operation_header: str) -> InstallReply:
     operation = reply.headers.get(operation_header, "")
-    activity_id = urlsplit(operation).path.rpartition("/")[2]
+    activity_id = operation.partition("?")[0].rpartition("/")[2]
     if not _ACTIVITY_ID.fullmatch(activity_id):
         # It runs, but under no name that we know: it has to be found by machine and time.
         return Uncertain(message=f"Azure answered {reply.status} without naming the operation.")

@@ -66,7 +66,7 @@ class ResourceGraphReports:
 
 def _report(row: Mapping[str, Any], since: datetime) -> InstallReport:
     text, properties = str(row["id"]), row["properties"]
-    # In Resource Graph's ids only the case of the machine's own part can be relied on.
+    # Nobody promises in which case Resource Graph spells the fixed parts of an id.
     end = text.lower().rfind(_SEGMENT)
     modified_at = read_instant(dig(properties, "lastModifiedDateTime")) or since
     return read_report(

@@ -16,8 +16,8 @@ from shared.domain.report import InstallReport
 from shared.domain.updates import UpdateRecord, UpdateState, classification_of
 
 _STATUSES = ("InProgress", "Succeeded", "CompletedWithWarnings", "Failed", "Unknown")
-# Azure fills in the error of an install that had none with one of these.
-_NO_ERROR = ("", "0", "success")
+# The codes of an error that there was not.
+_NO_ERROR = ("0", "success")
 
 
 def read_report(
@@ -31,7 +31,8 @@ def read_report(
         status=read_status(dig(result, "status")),
         started_at=read_instant(dig(result, "startDateTime")) or started_at,
         modified_at=read_instant(dig(result, "lastModifiedDateTime")) or modified_at,
-        started_by=_text(result, "startedBy") or "User",
+        # Adoption rests on this word: who does not say it is not taken for a user's.
+        started_by=_text(result, "startedBy"),
         counts=UpdateCounts(
             installed=_count(result, "installedPatchCount"),
             failed=_count(result, "failedPatchCount"),
@@ -72,9 +73,7 @@ def read_error(error: Any) -> str:
     if isinstance(error, str):
         return error
     code, message = _text(error, "code"), _text(error, "message")
-    if code.lower() in _NO_ERROR:
-        return ""
-    return f"{code}: {message}" if message else code
+    return "" if code.lower() in _NO_ERROR else ": ".join(filter(None, (code, message)))
 
 
 def read_instant(text: Any) -> datetime | None:

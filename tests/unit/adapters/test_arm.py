@@ -179,6 +179,7 @@ ELSEWHERE = (
     "http:\\\\{own}\\x",
     "file:///etc/passwd",
     "//{own}/x",
+    "http://[{own}/x",
 )
 
 

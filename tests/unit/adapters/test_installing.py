@@ -154,6 +154,7 @@ VERDICTS: dict[str, tuple[ArmReply, InstallReply | type[Uncertain]]] = {
     "202 without a header": (reply(202), Uncertain),
     "202 with another header": (reply(202, location=OPERATION), Uncertain),
     "202 with a header that names nothing": (reply(202, azure_asyncoperation="eastus/"), Uncertain),
+    "202 with a header that is broken": (reply(202, azure_asyncoperation="https://[/"), Uncertain),
     "201": (reply(201, **NAMED), Uncertain),
     "204": (reply(204), Uncertain),
     "302": (reply(302, location="/x"), Uncertain),

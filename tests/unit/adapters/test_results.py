@@ -62,6 +62,10 @@ def test_a_recorded_result_of_an_arc_server_is_read() -> None:
     assert report.modified_at == datetime(2024, 11, 12, 0, 55, 21, 817632, tzinfo=UTC)
 
 
+def test_an_install_that_names_no_starter_is_not_taken_for_a_users() -> None:
+    assert read({"status": "Succeeded"}).started_by == ""
+
+
 UPDATES = {
     "a row of Resource Graph": (
         {"patchName": "Fix", "kbId": "501", "classifications": ["UpdateRollUp"]},

@@ -36,9 +36,8 @@ A, B = {"key": "a"}, {"key": "b"}
         (page(A), None),
         (page(A, B), "b"),
         (page(A, cut="true"), "a"),
-        (page(cut="true"), None),
     ],
-    ids=["empty", "not full", "full", "cut by size", "cut to nothing"],
+    ids=["empty", "not full", "full", "cut by size"],
 )
 async def test_a_page_says_where_to_go_on(answer: Answer, last: str | None) -> None:
     rows, _served = await ask(answer)
@@ -55,6 +54,12 @@ async def test_a_question_names_its_subscriptions_only_if_there_are_any() -> Non
     assert somewhere.requests[0].body["subscriptions"] == ["s"]
 
 
+async def test_a_limit_beyond_resource_graphs_own_still_ends_at_the_last_page() -> None:
+    rows, served = await ask(page(*({"key": f"{number:04}"} for number in range(1000))), limit=5000)
+    assert served.requests[0].body["options"]["$top"] == 1000
+    assert rows.last == "0999"
+
+
 INVALID = {"error": {"code": "BadRequest", "message": "Query is invalid."}}
 
 
@@ -68,8 +73,18 @@ INVALID = {"error": {"code": "BadRequest", "message": "Query is invalid."}}
         Answer(body="<html>"),
         page({"id": "a"}),
         Answer(body={"data": [7]}),
+        page(cut="true"),
     ],
-    ids=["invalid", "forbidden", "a table", "empty", "no JSON", "no key", "no rows"],
+    ids=[
+        "invalid",
+        "forbidden",
+        "a table",
+        "empty",
+        "no JSON",
+        "no key",
+        "no rows",
+        "cut to nothing",
+    ],
 )
 async def test_a_reply_that_is_no_list_of_rows_is_unavailable(answer: Answer) -> None:
     with pytest.raises(UnavailableError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import logging
 import uuid
 from collections import Counter
@@ -74,9 +73,11 @@ class Workplace:
         finally:
             await listener.close(timedelta(0))
 
-    async def work(self, settings: QueueSettings = THREE_ATTEMPTS, **clock: Clock) -> None:
+    async def work(
+        self, settings: QueueSettings = THREE_ATTEMPTS, *, clock: Clock | None = None
+    ) -> None:
         """Listen until nothing is visible and nothing runs."""
-        async with self.listener(settings, **clock) as listener:
+        async with self.listener(settings, clock=clock) as listener:
             while await listener.receive_batch():
                 await listener.running.wait_until_at_most(0)
 
@@ -112,12 +113,6 @@ class Workplace:
 @pytest.fixture
 def place(azurite: str) -> Workplace:
     return Workplace(storage=azurite)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 # --- success, failure, poison --------------------------------------------------------------------
@@ -158,14 +153,14 @@ async def test_a_failed_message_comes_back_with_a_higher_count(place: Workplace)
 
 
 @pytest.mark.parametrize(
-    ("timeout", "attempts", "left"),
+    ("delay", "attempts", "left"),
     [
         pytest.param(timedelta(0), 2, 0, id="at once"),
         pytest.param(timedelta(seconds=30), 1, 1, id="later"),
     ],
 )
 async def test_a_failed_message_comes_back_after_the_visibility_timeout(
-    place: Workplace, timeout: timedelta, attempts: int, left: int
+    place: Workplace, delay: timedelta, attempts: int, left: int
 ) -> None:
     async def fail_once(message: QueueMessage) -> None:
         if message.dequeue_count == 1:
@@ -173,7 +168,7 @@ async def test_a_failed_message_comes_back_after_the_visibility_timeout(
 
     place.then = fail_once
     await place.send("tea")
-    await place.work(QueueSettings(visibility_timeout=timeout), clock=WallClock())
+    await place.work(QueueSettings(visibility_timeout=delay), clock=WallClock())
     assert (len(place.seen), await place.visible(), await place.count()) == (attempts, [], left)
 
 
@@ -212,10 +207,10 @@ async def _receive_three_times(place: Workplace) -> None:
 async def test_an_undecodable_message_is_poisoned_at_once_as_it_was(
     place: Workplace, raw: str
 ) -> None:
-    await place.send_raw(raw)
+    await place.send_raw(raw, raw)
     await place.work()
     assert place.seen == []
-    assert (await place.visible("-poison"), await place.count()) == ([raw], 0)
+    assert (await place.visible("-poison"), await place.count()) == ([raw, raw], 0)
 
 
 async def test_plain_text_is_read_where_host_json_says_so(place: Workplace) -> None:
@@ -293,42 +288,48 @@ async def test_messages_of_a_batch_run_side_by_side(place: Workplace) -> None:
 
 
 async def test_the_next_batch_comes_when_the_threshold_is_reached(place: Workplace) -> None:
-    go_on = {body: asyncio.Event() for body in "abcdef"}
-    running: set[str] = set()
-    most = 0
+    arrivals: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+    running = most = 0
 
     async def wait_for_leave(message: QueueMessage) -> None:
-        nonlocal most
-        body = message.get_body().decode()
-        running.add(body)
-        most = max(most, len(running))
-        await go_on[body].wait()
-        running.remove(body)
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        leave = asyncio.Event()
+        await arrivals.put(leave)
+        await leave.wait()
+        running -= 1
 
     place.then = wait_for_leave
-    await place.send(*go_on)
-    async with place.listener(QueueSettings(batch_size=2, new_batch_threshold=1)) as listener:
+    await place.send(*"abcd")
+    async with (
+        asyncio.timeout(10),
+        place.listener(QueueSettings(batch_size=2, new_batch_threshold=1)) as listener,
+    ):
         task = asyncio.create_task(listener.run())
-        await _until(lambda: running == {"a", "b"})
-        go_on["a"].set()
-        await _until(lambda: running == {"b", "c", "d"})
-        for leave in go_on.values():
+        first, second = await arrivals.get(), await arrivals.get()
+        first.set()
+        third, fourth = await arrivals.get(), await arrivals.get()
+        for leave in (second, third, fourth):
             leave.set()
-        await _until(lambda: len(place.seen) == 6 and not running)
+        await listener.running.wait_until_at_most(0)
         task.cancel()
     assert most == 3  # batchSize + newBatchThreshold
 
 
 async def test_a_message_stays_invisible_as_long_as_its_function_runs(place: Workplace) -> None:
+    seen_by_another: list[object] = []
+
     async def outlast_the_lease(message: QueueMessage) -> None:
-        await asyncio.sleep(2.6)
+        await asyncio.sleep(2.5)
+        async with place.queue() as queue:
+            seen_by_another.append(await queue.receive_message())
 
     place.then = outlast_the_lease
     await place.send("tea")
-    async with place.listener(QueueSettings(lease=timedelta(seconds=2))) as listener:
-        await listener.receive_batch()
-        await listener.running.wait_until_at_most(0)
-    # Deleted although its receipt has changed: the last one was used.
+    await place.work(QueueSettings(lease=timedelta(seconds=2)))
+    assert (len(place.seen), seen_by_another) == (1, [None])
+    # Deleted, so the receipt that the renewals changed was the one that was used.
     assert await place.count() == 0
 
 
@@ -341,64 +342,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back(place: Workplac
 
     place.then = never_end
     await place.send("tea")
-    async with place.listener() as listener:
+    async with asyncio.timeout(10), place.listener() as listener:
         await listener.receive_batch()
         await started.wait()
     assert await place.visible() == ["dGVh"]
-
-
-# --- virtual time --------------------------------------------------------------------------------
-
-
-def _not_before(instant: datetime | str) -> str:
-    return json.dumps({"not_before": str(instant)})
-
-
-async def test_a_message_is_held_until_its_not_before(place: Workplace) -> None:
-    clock = ManualClock(NOON)
-    await place.send(_not_before(NOON + MINUTE))
-    async with place.listener(clock=clock) as listener:
-        await listener.receive_batch()
-        assert (place.seen, listener.next_held_until()) == ([], NOON + MINUTE)
-        clock.advance_to(NOON + MINUTE)
-        assert await listener.receive_batch() == 1
-        await listener.running.wait_until_at_most(0)
-    assert [message.dequeue_count for message in place.seen] == [1]
-    assert await place.count() == 0
-
-
-async def test_a_held_message_goes_back_when_the_host_stops(place: Workplace) -> None:
-    await place.send(_not_before(NOON + MINUTE))
-    async with place.listener() as listener:
-        await listener.receive_batch()
-        assert await place.visible() == []
-    assert len(await place.visible()) == 1
-
-
-async def test_a_held_message_that_has_gone_meanwhile_does_not_run(place: Workplace) -> None:
-    clock = ManualClock(NOON)
-    await place.send(_not_before(NOON + MINUTE))
-    async with place.listener(clock=clock) as listener:
-        await listener.receive_batch()
-        async with place.queue() as queue:
-            await queue.clear_messages()
-        clock.advance_to(NOON + MINUTE)
-        await listener.receive_batch()
-        await listener.running.wait_until_at_most(0)
-    assert place.seen == []
-
-
-@pytest.mark.parametrize(
-    ("body", "clock"),
-    [
-        pytest.param(_not_before(NOON), ManualClock(NOON), id="it is due now"),
-        pytest.param(_not_before("tomorrow"), ManualClock(NOON), id="it is no instant"),
-        pytest.param(_not_before("2126-01-01T00:00"), ManualClock(NOON), id="it has no zone"),
-        pytest.param("[]", ManualClock(NOON), id="the message is no object"),
-        pytest.param(_not_before("2126-01-01T00:00Z"), WallClock(), id="Storage's time is true"),
-    ],
-)
-async def test_nothing_is_held_when(place: Workplace, body: str, clock: Clock) -> None:
-    await place.send(body)
-    await place.work(clock=clock)
-    assert place.bodies == [body]

@@ -1,4 +1,6 @@
 import importlib.util
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -67,3 +69,34 @@ def test_the_systems_node_is_used_when_it_will_do(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert setup.has_node() is expected
+
+
+@pytest.mark.parametrize(
+    ("record_is_younger_by", "installs"),
+    [
+        pytest.param(None, True, id="nothing is installed, or it was cut off"),
+        pytest.param(-60, True, id="the lock file is younger"),
+        pytest.param(60, False, id="the record is younger"),
+    ],
+)
+def test_npm_runs_unless_its_record_is_younger_than_the_lock_file(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_is_younger_by: float | None,
+    installs: bool,
+) -> None:
+    lock = tmp_path / "package-lock.json"
+    lock.touch()
+    if record_is_younger_by is not None:
+        record = tmp_path / "node_modules" / ".package-lock.json"
+        record.parent.mkdir()
+        record.touch()
+        changed_at = lock.stat().st_mtime + record_is_younger_by
+        os.utime(record, (changed_at, changed_at))
+    commands: list[list[str]] = []
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "has_node", lambda: True)
+    monkeypatch.setattr(shutil, "which", lambda name, path: f"/somewhere/{name}")
+    monkeypatch.setattr(setup, "run", lambda command, environment: commands.append(command))
+    setup.install_azurite()
+    assert [command[:2] for command in commands] == [["/somewhere/npm", "ci"]] * installs

@@ -1,0 +1,183 @@
+"""Hosts as processes of the operating system: several at once on one storage, killed by SIGKILL, started again.
+
+Time runs 20 times as fast as real time. Azurite and the local Azure live on in processes of their own.
+"""
+
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from localhost.azure.calls import Call
+from localhost.azure.generate import subscription_id
+from localhost.clocks import ScaledClock
+from localhost.evidence import broken_invariants
+from shared.application.assignments import put_assignment
+from shared.application.callers import LOCAL
+from shared.application.configurations import put_configuration
+from shared.application.ports import Services
+from shared.bootstrap import build
+from shared.domain.records import Run, RunId, run_key
+from shared.settings import Settings
+from tests.builders import WINDOW_OPENS, a_configuration, a_scope
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEED = 20.0
+EPOCH = WINDOW_OPENS - timedelta(minutes=4)
+REAL_LIMIT = 150.0
+
+
+@dataclass(slots=True)
+class World:
+    """Processes that a test starts and kills, and the storage that outlives them."""
+
+    storage: str
+    arm: str
+    calls: Path
+    origin: float
+    services: Services
+    configuration_id: str
+    hosts: list[Process] = field(default_factory=list)
+
+    async def start_host(self) -> Process:
+        """Another host on the same storage."""
+        process = await _python(
+            "tests.integration.host_process",
+            *("--storage", self.storage, "--arm", self.arm, "--epoch", EPOCH.isoformat()),
+            *("--origin", str(self.origin), "--speed", str(SPEED)),
+        )
+        self.hosts.append(process)
+        return process
+
+    async def run(self) -> Run | None:
+        """The run of the first window."""
+        run_id = RunId(configuration_id=self.configuration_id, key=run_key(WINDOW_OPENS))
+        return await self.services.runs.get(run_id)
+
+    async def is_closed(self) -> bool:
+        run = await self.run()
+        return run is not None and not run.status.is_open
+
+    def installs(self) -> list[Call]:
+        """What the local Azure accepted, from its log on disk."""
+        lines = [json.loads(line) for line in self.calls.read_text().splitlines()]
+        for line in lines:
+            line["at"] = datetime.fromisoformat(line["at"])
+            del line["effect"]
+        calls = [Call(**line) for line in lines]
+        return [call for call in calls if call.operation == "install" and call.activity]
+
+
+async def _python(module: str, *arguments: str) -> Process:
+    """A Python process that has said its first line."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *arguments, cwd=ROOT, stdout=PIPE
+    )
+    assert process.stdout
+    line = await asyncio.wait_for(process.stdout.readline(), 30)
+    assert line.startswith(b"http"), line
+    return process
+
+
+@asynccontextmanager
+async def a_world(storage: str, folder: Path) -> AsyncIterator[World]:
+    """Storage with a configuration, and a local Azure that loses a fifth of its replies."""
+    origin, calls = time.time(), folder / "calls.jsonl"
+    azure = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "localhost.azure", "--machines", "60", "--calls", str(calls)),
+        *("--speed", str(SPEED), "--epoch", EPOCH.isoformat(), "--origin", str(origin)),
+        *("--install-minutes", "1:4"),
+        cwd=ROOT,
+        stdout=PIPE,
+    )
+    assert azure.stdout
+    arm = (await azure.stdout.readline()).decode().strip()
+    async with aiohttp.ClientSession() as http:
+        faults = {"drop_after_accept": 0.2, "seed": 7}
+        async with http.post(f"{arm}/_local/faults", json=faults) as reply:
+            assert reply.status == 204
+    clock = ScaledClock(EPOCH, origin=datetime.fromtimestamp(origin, UTC), speed=SPEED)
+    settings = Settings(storage=SecretStr(storage), arm_endpoint=arm)
+    async with build(settings, clock) as services:
+        subscription = f"/subscriptions/{subscription_id(1)}"
+        configuration_id = (
+            f"{subscription}/resourceGroups/ops/providers/Microsoft.Maintenance"
+            "/maintenanceConfigurations/nightly"
+        )
+        await put_configuration(
+            services, configuration_id, document=a_configuration(), caller=LOCAL
+        )
+        scope = a_scope({}, configuration_id)
+        await put_assignment(services, subscription, name="all", document=scope, caller=LOCAL)
+        world = World(
+            storage=storage,
+            arm=arm,
+            calls=calls,
+            origin=origin,
+            services=services,
+            configuration_id=configuration_id,
+        )
+        try:
+            yield world
+        finally:
+            await _end([azure, *world.hosts])
+
+
+async def _end(processes: list[Process]) -> None:
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+    for process in processes:
+        await process.wait()
+        process._transport.close()  # type: ignore[attr-defined]
+
+
+async def _wait_until_closed(world: World) -> None:
+    started = time.monotonic()
+    while not await world.is_closed():
+        assert time.monotonic() - started < REAL_LIMIT, await world.run()
+        await asyncio.sleep(0.5)
+
+
+async def _assert_true_history(world: World) -> None:
+    assert await broken_invariants(world.services, world.installs()) == []
+    run = await world.run()
+    assert run
+    assert sum(run.counts.values()) >= 15
+    assert world.installs()
+
+
+async def test_two_hosts_at_once_do_the_work_of_one(fresh_azurite: str, tmp_path: Path) -> None:
+    async with a_world(fresh_azurite, tmp_path) as world:
+        for _ in range(2):
+            await world.start_host()
+        await _wait_until_closed(world)
+        await _assert_true_history(world)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_host_killed_again_and_again_loses_nothing_and_repeats_nothing(
+    fresh_azurite: str, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with a_world(fresh_azurite, tmp_path) as world:
+        for _ in range(4):
+            host = await world.start_host()
+            await asyncio.sleep(chance.uniform(1.5, 6.0))
+            host.send_signal(signal.SIGKILL)
+            await host.wait()
+        await world.start_host()
+        await _wait_until_closed(world)
+        await _assert_true_history(world)
