@@ -6,14 +6,14 @@
 """
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from localhost.clocks import ManualClock
 from localhost.host import Host
+from shared.application.evaluate_schedules import NEVER
 from shared.application.ports import Services
 
 MINUTE = timedelta(minutes=1)
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 async def next_occurrence(services: Services) -> datetime | None:
@@ -23,9 +23,7 @@ async def next_occurrence(services: Services) -> datetime | None:
     """
     now = services.clock.now()
     coming = [
-        entry.next_due
-        async for entry in services.agenda.due(_END_OF_TIME)
-        if now < entry.next_due < _END_OF_TIME.replace(microsecond=0)
+        entry.next_due async for entry in services.agenda.due(NEVER) if now < entry.next_due < NEVER
     ]
     return min(coming, default=None)
 

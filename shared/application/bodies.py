@@ -1,7 +1,7 @@
 """How a JSON body is read: strictly, and with all of its mistakes at once.
 
 Null means absent, no type is coerced, and the domain's parsers read the values. Every mistake becomes one `Detail` with
-its JSON path, all of them in one `InvalidRequestError`.
+its JSON path, all of them (the first hundred) in one `InvalidRequestError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,9 @@ from shared.errors import Detail, InvalidRequestError
 
 # Many clients show the message alone, so that it names the first mistakes itself.
 _SHOWN = 5
+# A body of mistakes must not cause an answer of megabytes.
+_KEPT = 100
+_LONGEST_PATH = 300
 _PLAIN_WORDS = {
     "missing": "This is required.",
     "extra_forbidden": "There is no such member here.",
@@ -77,7 +80,7 @@ def _refusal(mistakes: Sequence[Detail]) -> InvalidRequestError:
         " ".join(shown + more),
         code=mistakes[0].code if len(mistakes) == 1 else None,
         target=mistakes[0].target,
-        details=mistakes,
+        details=mistakes[:_KEPT],
     )
 
 
@@ -94,11 +97,10 @@ def _target(steps: tuple[int | str, ...], inner: str | None) -> str:
     """Where a parser's mistake lies: its own *inner* target begins at the field's name, or inside of the object."""
     if not inner:
         return _path(steps)
-    begins_at_field = steps and inner.replace("[", ".").split(".")[0] == steps[-1]
-    outer = _path(steps[:-1] if begins_at_field else steps)
-    return f"{outer}.{inner}"
+    begins_at_field = steps[-1:] == (inner.replace("[", ".").split(".")[0],)
+    return _path((*(steps[:-1] if begins_at_field else steps), inner))
 
 
 def _path(steps: tuple[int | str, ...]) -> str:
     """A JSON path; the body itself is `$`."""
-    return ".".join(str(step) for step in steps) or "$"
+    return ".".join(str(step) for step in steps)[:_LONGEST_PATH] or "$"

@@ -8,16 +8,21 @@ T = TypeVar("T")
 
 
 async def gather_bounded(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
-    """Await all *calls*, at most *at_once* of them at a time; the first error cancels the others."""
-    gate = asyncio.Semaphore(at_once)
+    """Await all *calls*, at most *at_once* of them at a time; the first error cancels the others.
 
-    async def pass_gate(call: Awaitable[T]) -> T:
-        async with gate:
-            return await call
+    Each call is taken only when its turn comes, so a generator makes none that is never awaited.
+    """
+    numbered = enumerate(calls)
+    results: dict[int, T] = {}
+
+    async def work() -> None:
+        for number, call in numbered:
+            results[number] = await call
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(pass_gate(call)) for call in calls]
+            for _ in range(at_once):
+                group.create_task(work())
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return [results[number] for number in sorted(results)]

@@ -50,12 +50,13 @@ async def put_configuration(
     `PreconditionFailedError`, and `ConflictError` while the configuration is being deleted.
     """
     require(caller, Role.ADMINISTRATOR)
-    configuration = parse_configuration(configuration_id, document)
+    place = ResourceId.parse(configuration_id)
+    configuration = parse_configuration(place.text, document)
     for _ in range(_ATTEMPTS):
         before = await services.configurations.get(configuration_id)
         _refuse_deleting(before)
         preconditions.check(before.etag if before else None)
-        await _check_limit(services, configuration_id, document=document, before=before)
+        await _check_limit(services, place, document=document, before=before)
         try:
             stored = await _store(
                 services, configuration, document=document, caller=caller, before=before
@@ -179,7 +180,7 @@ async def _living(services: Services, scope_id: str) -> AsyncIterator[StoredConf
 
 async def _check_limit(
     services: Services,
-    configuration_id: str,
+    place: ResourceId,
     *,
     document: Mapping[str, Any],
     before: StoredConfiguration | None,
@@ -188,7 +189,7 @@ async def _check_limit(
     region, limit = _region(document), services.limits.configurations_per_region
     if before and _region(before.document) == region:
         return
-    subscription = f"/subscriptions/{ResourceId.parse(configuration_id).subscription}"
+    subscription = f"/subscriptions/{place.subscription}"
     living = [_region(one.document) async for one in _living(services, subscription)]
     if living.count(region) >= limit:
         raise LimitExceededError(

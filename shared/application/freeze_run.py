@@ -1,13 +1,16 @@
 """The first pass over a run freezes what its configuration is attached to: later edits change later runs.
 
 Scopes and static machines become one row each in the run's partition. A pass that died in the middle is repeated:
-what is no longer attached is taken out again, since nothing is dispatched before the run is marked as frozen.
+what is no longer attached is taken out again, since nothing is dispatched before the run is marked as frozen. Only rows
+that were seen under the lease are taken out, by ETag: a pass that was overtaken removes nothing of its successor's.
 """
+
+from collections.abc import Mapping
 
 from shared.application.callers import TIMER
 from shared.application.change_run import change_leased
 from shared.application.documents import scope_of
-from shared.application.ports import FrozenScope, Services, StoredAssignment
+from shared.application.ports import FrozenScope, Services, StaleError, StoredAssignment
 from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
 from shared.domain.records import Cancellation, Job, Run, job_key
@@ -26,7 +29,10 @@ async def freeze_run(services: Services, run: Run) -> Run:
     if run.cancellation:
         now = services.clock.now()
         return await change_leased(services, run, frozen_at=now, resolved_at=now)
-    await _freeze(services, run)
+    there = await _rows_of(services, run)
+    if run.leased_until is None or services.clock.now() >= run.leased_until:
+        raise StaleError(run.id.text)
+    await _freeze(services, run, there)
     return await change_leased(services, run, frozen_at=services.clock.now())
 
 
@@ -35,7 +41,13 @@ async def _is_gone(services: Services, run: Run) -> bool:
     return stored is None or stored.deleting
 
 
-async def _freeze(services: Services, run: Run) -> None:
+async def _rows_of(services: Services, run: Run) -> dict[str, str]:
+    """The ETags of the rows that an unfinished freeze left, by key."""
+    there = {job.key: job.etag async for job in services.jobs.glance(run.id)}
+    return there | {scope.key: scope.etag async for scope in services.jobs.scopes(run.id)}
+
+
+async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> None:
     jobs: list[Job] = []
     scopes: list[FrozenScope] = []
     if run.target:
@@ -46,16 +58,11 @@ async def _freeze(services: Services, run: Run) -> None:
                 jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
             else:
                 scopes.append(_scope(assignment))
-    await _remove_others(services, run, {job.key for job in jobs} | {scope.key for scope in scopes})
+    wanted = {job.key for job in jobs} | {scope.key for scope in scopes}
+    await services.jobs.remove(run.id, {k: etag for k, etag in there.items() if k not in wanted})
     await services.jobs.insert(run.id, jobs)
     for scope in scopes:
         await services.jobs.put_scope(run.id, scope)
-
-
-async def _remove_others(services: Services, run: Run, wanted: set[str]) -> None:
-    there = [job.key async for job in services.jobs.glance(run.id)]
-    there += [scope.key async for scope in services.jobs.scopes(run.id)]
-    await services.jobs.remove(run.id, [key for key in there if key not in wanted])
 
 
 def _job(machine_id: str, *, matched_by: str) -> Job:

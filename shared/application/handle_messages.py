@@ -53,11 +53,10 @@ async def handle_poisoned_run_message(services: Services, body: str) -> None:
     await _keep(services, RUNS, body)
     try:
         message = decode_run_message(body)
-        run_id = None if isinstance(message, RunRequest) else RunId.parse(message.run)
+        if not isinstance(message, RunRequest):
+            await change_run(services, RunId.parse(message.run), _noted)
     except InvalidRequestError:
         return
-    if run_id:
-        await change_run(services, run_id, _noted)
 
 
 async def handle_poisoned_job_message(services: Services, body: str) -> None:

@@ -244,8 +244,8 @@ class JobStore(Protocol):
     async def insert(self, run_id: RunId, jobs: Sequence[Job]) -> int:
         """Insert those that are not there yet; the answer is how many were new."""
 
-    async def remove(self, run_id: RunId, keys: Sequence[str]) -> None:
-        """Remove rows of an unfinished freeze, jobs and scopes alike."""
+    async def remove(self, run_id: RunId, etags: Mapping[str, str]) -> None:
+        """Remove rows of an unfinished freeze, jobs and scopes alike, by key, where the ETag still is that one."""
 
     async def change(self, run_id: RunId, change: JobChange) -> str:
         """Merge columns by ETag; the answer is the new ETag. Raises `StaleError`."""
@@ -261,7 +261,8 @@ class JobStore(Protocol):
     ) -> AsyncIterator[Job]:
         """Whole jobs in the order of their keys, after a key, of one phase or one outcome."""
 
-    async def put_scope(self, run_id: RunId, scope: FrozenScope) -> None: ...
+    async def put_scope(self, run_id: RunId, scope: FrozenScope) -> FrozenScope:
+        """Store how far a scope has come, by its ETag if it has one; raises `StaleError`."""
 
     def scopes(self, run_id: RunId) -> AsyncIterator[FrozenScope]: ...
 

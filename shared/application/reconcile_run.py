@@ -55,7 +55,7 @@ async def _lease(services: Services, run_id: RunId) -> Run | None:
     if not run.status.is_open:
         await services.agenda.close_run(run.id)
         return None
-    if run.leased_until and now < run.leased_until:
+    if run.leased_until and now <= run.leased_until + services.limits.skew:
         return None
     try:
         return await services.runs.replace(

@@ -47,8 +47,9 @@ async def _resolve(
     if scope is None:
         raise ValueError(f"{frozen.assignment.id} is no dynamic scope.")
     while not frozen.done and services.clock.now() < until:
-        frozen = await _resolve_page(services, run, frozen, scope)
-        await services.jobs.put_scope(run.id, frozen)
+        frozen = await services.jobs.put_scope(
+            run.id, await _resolve_page(services, run, frozen, scope)
+        )
         if frozen.problem:
             break
     if frozen.done:
@@ -92,8 +93,7 @@ async def _resolve_page(
 async def _give_up(services: Services, run: Run, frozen: FrozenScope) -> FrozenScope:
     problem = "" if run.cancellation else frozen.problem or "Time ran out before the cut-off."
     given_up = replace(frozen, done=True, problem=problem)
-    await services.jobs.put_scope(run.id, given_up)
-    return given_up
+    return await services.jobs.put_scope(run.id, given_up)
 
 
 async def _mark_resolved(services: Services, run: Run, problems: list[str]) -> Run:

@@ -14,7 +14,7 @@ from shared.domain.ids import ResourceId
 from shared.domain.machine import Machine, MachineType
 from shared.domain.records import Run, RunId, RunKind, run_key
 from shared.domain.scope import matches
-from shared.errors import InvalidRequestError, NotFoundError
+from shared.errors import ConflictError, InvalidRequestError, NotFoundError
 
 _ATTEMPTS = 20
 
@@ -29,7 +29,8 @@ async def start_configuration_run(
 ) -> Run:
     """Start a run of a configuration now, or answer with the one that is active.
 
-    *target* is the id of the only machine, or empty for all. Raises `NotFoundError`.
+    *target* is the id of the only machine, or empty for all. Raises `NotFoundError`, and `ConflictError` when others
+    keep starting runs of it.
     """
     require(caller, Role.OPERATOR)
     for _ in range(_ATTEMPTS):
@@ -48,7 +49,7 @@ async def start_configuration_run(
         life = services.limits.run_message_life
         await services.outbox.ask_for_pass(run.id, time_to_live=life)
         return run
-    raise StaleError(f"{configuration_id}: {_ATTEMPTS} others were first")
+    raise ConflictError("Others keep starting runs of this configuration. Try again.")
 
 
 async def start_machine_runs(services: Services, machine_id: str, *, caller: Caller) -> Run:

@@ -268,7 +268,7 @@ async def test_a_manual_clock_is_advanced_and_any_other_runs(app: App, clock: Ma
             await host.advance_to(NOON)
 
 
-async def test_a_port_that_is_taken_leaves_nothing_open(app: App, clock: ManualClock) -> None:
+async def test_a_port_that_is_taken_is_an_error(app: App, clock: ManualClock) -> None:
     async with app.host(clock) as host:
         port = int(host.url.rpartition(":")[2])
         with pytest.raises(OSError, match="address already in use"):

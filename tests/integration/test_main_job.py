@@ -1,4 +1,4 @@
-"""The main job through the real `function_app`: each way to start a run ends in a finished one, and the history is true.
+"""The main job through the real `function_app`: each way to start a run ends in a finished one with a true history.
 
 The local Azure's lag is on, and a fifth of its replies are lost after it accepted.
 """

@@ -14,6 +14,7 @@ from shared.adapters.storage.rows import (
     Value,
     Verb,
     Write,
+    check_transaction,
 )
 from shared.application.ports import StaleError
 
@@ -41,6 +42,7 @@ class MemoryRows:
         return (await self.transact(table, [write]))[0]
 
     async def transact(self, table: str, writes: Sequence[Write]) -> list[str]:
+        check_transaction(writes)
         rows = self.tables.setdefault(table, {})
         after = dict(rows)
         etags = [self._apply(after, write) for write in writes]

@@ -29,6 +29,7 @@ from shared.adapters.storage.rows import (
     Value,
     Verb,
     Write,
+    check_transaction,
 )
 from shared.application.ports import StaleError
 from shared.errors import UnavailableError
@@ -63,6 +64,7 @@ class AzureRows:
             return (await self._confirmed(table, [write], stamp, error))[0]
 
     async def transact(self, table: str, writes: Sequence[Write]) -> list[str]:
+        check_transaction(writes)
         client = await self._client(table)
         stamp = uuid.uuid4().hex
         operations = [_operation(write, stamp) for write in writes]

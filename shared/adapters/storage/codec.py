@@ -1,24 +1,27 @@
 """Records to columns and back, by the types of their fields.
 
 Instants become text of fixed width in UTC, so that they sort as text; durations become ISO 8601; enumerations their
-values; anything nested becomes JSON, cut into columns of at most 30,000 characters (`document`, `document_1`, ...).
-An empty value has no column. A record's `etag` is the row's.
+values; anything nested becomes JSON, cut into columns (`document`, `document_1`, ...). A column holds 32,768 UTF-16
+units: a longer text is cut, since the row could not be stored at all. None has no column in a new row; in a change it
+is the empty text, which empties the column of a field that may be None. A record's `etag` is the row's.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
 from shared.adapters.storage.rows import Row, Value
 
-_CHUNK = 30_000
+LONGEST = 32_000
+"""UTF-16 units in one column, a little less than fit."""
+_CHUNK = LONGEST // 2  # characters, of at most two units each
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ def instant(value: datetime) -> str:
 
 
 def to_columns(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Columns of some fields of a record."""
+    """Columns of some fields of a record; None empties."""
     columns: dict[str, Value] = {}
     for name, value in values.items():
         columns |= _columns(name, value)
@@ -41,13 +44,15 @@ def to_columns(values: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _columns(name: str, value: Any) -> dict[str, Value]:
-    if value is None or name == "etag":
-        return {}
+    if value is None:
+        return {name: ""}
     if isinstance(value, datetime):
         return {name: instant(value)}
     if isinstance(value, StrEnum):
         return {name: value.value}
-    if isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return {name: cut(value)}
+    if isinstance(value, int | float):
         return {name: value}
     plain = _adapter(value.__class__).dump_python(value, mode="json")
     if isinstance(plain, str):
@@ -57,9 +62,17 @@ def _columns(name: str, value: Any) -> dict[str, Value]:
     return {name if not at else f"{name}_{at}": piece for at, piece in enumerate(pieces)}
 
 
+def cut(text: str) -> str:
+    """What one column holds of a text; what UTF-16 can't spell becomes `?`."""
+    if text.isascii():
+        return text[:LONGEST]
+    return text.encode("utf-16-le", "replace")[: 2 * LONGEST].decode("utf-16-le", "ignore")
+
+
 def to_row(record: Any, *, partition: str, key: str) -> Row:
     """The row of a whole record."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    values = {name: getattr(record, name) for name in columns_of(type(record))}
+    values = {name: value for name, value in values.items() if value is not None}
     return Row(partition=partition, key=key, values=to_columns(values), etag=record.etag)
 
 
@@ -71,18 +84,32 @@ def columns_of(kind: Any) -> list[str]:
 def from_row(kind: Callable[..., T], row: Row) -> T:
     """The record that a row holds."""
     values: dict[str, Any] = {"etag": row.etag}
-    for name, nested in _fields(kind):
-        if name in row.values:
-            values[name] = json.loads("".join(_pieces(row, name))) if nested else row.values[name]
+    for column in _columns_of(kind):
+        value = row.values.get(column.name)
+        if value is None or (column.is_optional and value == ""):
+            continue
+        values[column.name] = (
+            json.loads("".join(_pieces(row, column.name))) if column.is_nested else value
+        )
     record: T = _adapter(kind).validate_python(values)
     return record
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    name: str
+    is_nested: bool
+    is_optional: bool
+
+
 @cache
-def _fields(kind: Any) -> list[tuple[str, bool]]:
-    """Each column's name, and whether it holds JSON."""
+def _columns_of(kind: Any) -> list[_Column]:
     hints = get_type_hints(kind)
-    return [(name, any(map(_is_nested, _alternatives(hints[name])))) for name in columns_of(kind)]
+    alternatives = {name: _alternatives(hints[name]) for name in columns_of(kind)}
+    return [
+        _Column(name=name, is_nested=any(map(_is_nested, each)), is_optional=NoneType in each)
+        for name, each in alternatives.items()
+    ]
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from shared.adapters.storage.codec import from_row, to_row
-from shared.adapters.storage.keys import hashed, id_to_key
+from shared.adapters.storage.keys import LONGEST, hashed, id_to_key
 from shared.adapters.storage.rows import (
     PARTITION,
     Row,
@@ -20,11 +20,14 @@ from shared.adapters.storage.rows import (
     starting_with,
 )
 from shared.application.ports import StoredAssignment, StoredConfiguration
+from shared.domain.records import RunId
 
 CONFIGURATIONS = "Configurations"
 ASSIGNMENTS = "Assignments"
 BY_CONFIGURATION = "AssignmentsByConfiguration"
 _SEPARATOR = "|providers|"
+_LONGEST_ID = LONGEST - len(id_to_key(RunId(configuration_id="", key=14 * "0").text))
+"""Characters of a configuration's key that leave room for its runs'."""
 
 
 class Configurations:
@@ -128,7 +131,8 @@ class Assignments:
 
 def _place(configuration_id: str) -> tuple[str, str]:
     """Partition (subscription and group) and row (name) of a configuration."""
-    scope, _, rest = id_to_key(configuration_id).partition(_SEPARATOR)
+    key = id_to_key(configuration_id, longest=_LONGEST_ID)
+    scope, _, rest = key.partition(_SEPARATOR)
     return scope + "|", rest.rpartition("|")[2]
 
 

@@ -3,12 +3,12 @@
 A job's row key is the hash of its machine's id, a scope's begins with `scope-`, which sorts after every hash.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 from shared.adapters.storage.codec import columns_of, from_row, to_columns, to_row
 from shared.adapters.storage.keys import id_to_key
 from shared.adapters.storage.rows import (
-    BATCH,
     KEY,
     Condition,
     Operator,
@@ -18,8 +18,9 @@ from shared.adapters.storage.rows import (
     Write,
     in_partition,
     starting_with,
+    write_many,
 )
-from shared.application.ports import FrozenScope, StaleError
+from shared.application.ports import FrozenScope
 from shared.domain.records import Job, JobChange, JobGlance, RunId
 from shared.domain.run import Phase
 
@@ -39,42 +40,24 @@ class Jobs:
 
     async def insert(self, run_id: RunId, jobs: Sequence[Job]) -> int:
         partition = id_to_key(run_id.text)
-        writes = [
-            Write(verb=Verb.INSERT, row=to_row(job, partition=partition, key=job.key))
-            for job in jobs
-        ]
-        return len(await self._write_many(writes))
+        once = {job.key: to_row(job, partition=partition, key=job.key) for job in jobs}
+        writes = [Write(verb=Verb.INSERT, row=row) for row in once.values()]
+        return len(await write_many(self._rows, JOBS, writes))
 
-    async def remove(self, run_id: RunId, keys: Sequence[str]) -> None:
+    async def remove(self, run_id: RunId, etags: Mapping[str, str]) -> None:
         partition = id_to_key(run_id.text)
-        rows = [Row(partition=partition, key=key, values={}) for key in keys]
-        await self._write_many([Write(verb=Verb.DELETE, row=row) for row in rows])
+        rows = [
+            Row(partition=partition, key=key, values={}, etag=etag) for key, etag in etags.items()
+        ]
+        await write_many(self._rows, JOBS, [Write(verb=Verb.DELETE, row=row) for row in rows])
 
     async def change(self, run_id: RunId, change: JobChange) -> str:
         return await self._rows.write(JOBS, _merge(run_id, change))
 
     async def change_many(self, run_id: RunId, changes: Sequence[JobChange]) -> list[JobChange]:
-        written = await self._write_many([_merge(run_id, change) for change in changes])
+        merges = [_merge(run_id, change) for change in changes]
+        written = await write_many(self._rows, JOBS, merges)
         return [change for change in changes if change.key in written]
-
-    async def _write_many(self, writes: Sequence[Write]) -> set[str]:
-        """Write in transactions; one that meets a lost race is split. The keys that were written."""
-        written: set[str] = set()
-        for at in range(0, len(writes), BATCH):
-            some = writes[at : at + BATCH]
-            try:
-                await self._rows.transact(JOBS, some)
-                written |= {write.row.key for write in some}
-            except StaleError:
-                written |= {write.row.key for write in some if await self._wrote(write)}
-        return written
-
-    async def _wrote(self, write: Write) -> bool:
-        try:
-            await self._rows.write(JOBS, write)
-        except StaleError:
-            return False
-        return True
 
     async def glance(self, run_id: RunId) -> AsyncIterator[JobGlance]:
         where = (*in_partition(id_to_key(run_id.text)), *_ONLY_JOBS)
@@ -94,9 +77,10 @@ class Jobs:
         async for row in self._rows.query(JOBS, where):
             yield from_row(Job, row)
 
-    async def put_scope(self, run_id: RunId, scope: FrozenScope) -> None:
+    async def put_scope(self, run_id: RunId, scope: FrozenScope) -> FrozenScope:
         row = to_row(scope, partition=id_to_key(run_id.text), key=scope.key)
-        await self._rows.write(JOBS, Write(verb=Verb.REPLACE, row=row))
+        etag = await self._rows.write(JOBS, Write(verb=Verb.REPLACE, row=row))
+        return replace(scope, etag=etag)
 
     async def scopes(self, run_id: RunId) -> AsyncIterator[FrozenScope]:
         where = (*in_partition(id_to_key(run_id.text)), *starting_with(KEY, "scope-"))

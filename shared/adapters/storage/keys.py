@@ -10,17 +10,18 @@ import re
 
 from shared.errors import InvalidRequestError
 
-_LONGEST = 500
+LONGEST = 500
 _ENCODED = re.compile(r"[^a-z0-9\-_.()/]")
 
 
-def id_to_key(resource_id: str) -> str:
-    """The key of an ARM id; `InvalidRequestError` when it would be over 500 characters."""
+def id_to_key(resource_id: str, *, longest: int = LONGEST) -> str:
+    """The key of an ARM id; `InvalidRequestError` when it would have more than *longest* characters."""
     text = resource_id.rstrip("/").lower()
     key = _ENCODED.sub(_encode, text).replace("/", "|")
-    if len(key) > _LONGEST:
+    if len(key) > longest:
         raise InvalidRequestError(
-            f"An id may have {_LONGEST} characters as a key, this has {len(key)}."
+            f"An id may have {longest} characters, those but letters, digits and -_.() counting threefold or more; "
+            f"this has {len(key)}: '{resource_id[:100]}...'."
         )
     return key
 

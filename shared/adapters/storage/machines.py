@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from shared.adapters.storage.codec import from_row, instant, to_row
+from shared.adapters.storage.codec import LONGEST, cut, from_row, instant, to_row
 from shared.adapters.storage.keys import hashed
 from shared.adapters.storage.rows import Row, Rows, Value, Verb, Write, in_partition
 from shared.application.ports import MachineLock
@@ -18,8 +18,8 @@ MACHINES = "Machines"
 UPDATES = "Updates"
 POISONED = "Poisoned"
 _LOCK = "lock"
-_CHUNK = 32_000
-_CHUNKS_IN_A_ROW = 14  # 14 x 32,000 characters x 2 bytes is just under the row's 900 KiB
+_CHUNKS_IN_A_ROW = 14  # 14 x 32,000 units of 2 bytes are just under 900 KiB
+_LONGEST_TEXT = 500  # characters of a name or a version; no real one comes near
 _updates: TypeAdapter[list[UpdateRecord]] = TypeAdapter(list[UpdateRecord])
 
 
@@ -79,13 +79,15 @@ def _rows_of(updates: Sequence[UpdateRecord]) -> Iterator[dict[str, Value]]:
 
 
 def _lists_of(updates: Sequence[UpdateRecord]) -> Iterator[str]:
-    pieces: list[str] = []
+    pieces, size = list[str](), 0
     for update in _updates.dump_python(list(updates), mode="json", exclude_none=True):
-        piece = json.dumps(update, ensure_ascii=False, separators=(",", ":"))
-        if pieces and sum(map(len, pieces)) + len(pieces) + len(piece) + 2 > _CHUNK:
+        short = {name: value[:_LONGEST_TEXT] for name, value in update.items()}
+        piece = json.dumps(short, separators=(",", ":"))
+        if pieces and size + len(piece) + 2 > LONGEST:
             yield f"[{','.join(pieces)}]"
-            pieces = []
+            pieces, size = [], 0
         pieces.append(piece)
+        size += len(piece) + 1
     if pieces:
         yield f"[{','.join(pieces)}]"
 
@@ -98,8 +100,8 @@ class PoisonedMessages:
 
     async def keep(self, queue: str, body: str, *, reason: str, at: datetime) -> None:
         values: dict[str, Value] = {
-            "body": body[:_CHUNK],
-            "reason": reason[:_CHUNK],
+            "body": cut(body),
+            "reason": cut(reason),
             "at": instant(at),
         }
         row = Row(partition=queue, key=f"{instant(at)}-{hashed(body)}", values=values)

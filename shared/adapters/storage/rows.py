@@ -5,15 +5,19 @@ that carries an ETag is conditional; one that has lost raises `StaleError` and h
 *confirm*: a write that a client library repeated, and that lost only against itself, has won.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from shared.application.ports import StaleError
 
 Value = str | int | float | bool
 
 BATCH = 100
 """Rows in one transaction (learn.microsoft.com/rest/api/storageservices, entity group transactions)."""
+_BATCH_CHARACTERS = 300_000
+"""Text in one transaction: its 4 MiB hold that, whatever the encoding makes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +98,51 @@ class Rows(Protocol):
         """Write one row; the answer is its new ETag, empty after a deletion. Raises `StaleError`."""
 
     async def transact(self, table: str, writes: Sequence[Write]) -> list[str]:
-        """At most `BATCH` writes in one partition, all or none; the ETags. Raises `StaleError`."""
+        """Writes that pass `check_transaction`, all or none; the ETags. Raises `StaleError`."""
 
     def query(
         self, table: str, where: Sequence[Condition], *, select: Sequence[str] = ()
     ) -> AsyncIterator[Row]:
         """Rows that meet all conditions, by partition and key; *select* names columns, empty means all."""
+
+
+def check_transaction(writes: Sequence[Write]) -> None:
+    """Raise `ValueError` unless these are at most `BATCH` rows of one partition, each once."""
+    places = {(write.row.partition, write.row.key) for write in writes}
+    if len(places) < len(writes) or len({partition for partition, _ in places}) > 1:
+        raise ValueError("A transaction has each row once, and all in one partition.")
+    if len(writes) > BATCH:
+        raise ValueError(f"A transaction has at most {BATCH} writes.")
+
+
+async def write_many(rows: Rows, table: str, writes: Sequence[Write]) -> set[str]:
+    """Write rows of one partition, splitting a transaction that meets a lost race; the keys that were written."""
+    written: set[str] = set()
+    for some in _batches(writes):
+        try:
+            await rows.transact(table, some)
+            written |= {write.row.key for write in some}
+        except StaleError:
+            written |= {write.row.key for write in some if await _wrote(rows, table, write)}
+    return written
+
+
+def _batches(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    batch, size = list[Write](), 0
+    for write in writes:
+        added = sum(len(str(value)) for value in write.row.values.values())
+        if batch and (len(batch) == BATCH or size + added > _BATCH_CHARACTERS):
+            yield batch
+            batch, size = [], 0
+        batch.append(write)
+        size += added
+    if batch:
+        yield batch
+
+
+async def _wrote(rows: Rows, table: str, write: Write) -> bool:
+    try:
+        await rows.write(table, write)
+    except StaleError:
+        return False
+    return True

@@ -10,7 +10,6 @@ from dataclasses import replace
 from shared.adapters.storage.codec import from_row, to_row
 from shared.adapters.storage.keys import hashed, id_to_key
 from shared.adapters.storage.rows import (
-    BATCH,
     KEY,
     PARTITION,
     Condition,
@@ -21,6 +20,7 @@ from shared.adapters.storage.rows import (
     Write,
     in_partition,
     starting_with,
+    write_many,
 )
 from shared.application.ports import StaleError
 from shared.domain.records import Run, RunId
@@ -43,19 +43,7 @@ class Runs:
         return await self._write(Verb.INSERT, run)
 
     async def insert_closed(self, runs: Sequence[Run]) -> None:
-        for at in range(0, len(runs), BATCH):
-            some = runs[at : at + BATCH]
-            try:
-                await self._rows.transact(RUNS, [_insertion(run) for run in some])
-            except StaleError:
-                for run in some:
-                    await self._insert_unless_there(run)
-
-    async def _insert_unless_there(self, run: Run) -> None:
-        try:
-            await self.insert(run)
-        except StaleError:
-            return
+        await write_many(self._rows, RUNS, [_insertion(run) for run in runs])
 
     async def replace(self, run: Run) -> Run:
         return await self._write(Verb.REPLACE, run)

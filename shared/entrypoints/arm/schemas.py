@@ -69,6 +69,7 @@ def run_resource(run: Run) -> Json:
 
 def job_resource(run_id: RunId, job: Job) -> Json:
     """One machine's job; the address to ask after the install is left out, for it may bear a signature."""
+    waits = job.outcome is None
     properties = {
         "resourceId": job.machine_id,
         "resourceType": job.machine_type,
@@ -78,8 +79,10 @@ def job_resource(run_id: RunId, job: Job) -> Json:
         "matchedBy": job.matched_by,
         "phase": job.phase,
         "outcome": job.outcome,
-        "reason": job.reason or job.held_by,
-        "message": job.message or job.held_message,
+        "reason": job.reason,
+        "message": job.message,
+        "heldBy": job.held_by if waits else None,
+        "heldMessage": job.held_message if waits else None,
         "notBefore": job.not_before,
         "dispatchTime": job.dispatched_at,
         "startTime": job.starting_at,

@@ -242,6 +242,15 @@ def test_configurations_that_azure_has_stored_are_read(properties: dict[str, Any
         assert list(mistakes(document)) == ["properties.extensionProperties.InGuestPatchMode"]
 
 
+def test_answer_to_a_body_of_mistakes_stays_small() -> None:
+    tags = {f"{number}-{'x' * 1000}": number for number in range(200)}
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_configuration(CONFIGURATION, a_configuration() | {"tags": tags})
+    assert len(caught.value.details) == 100
+    assert len(caught.value.message) < 2000
+    assert caught.value.message.endswith("And 195 more.")
+
+
 # --- assignments ---------------------------------------------------------------------------------
 
 

@@ -33,6 +33,13 @@ async def test_what_is_read_can_be_put_back(client: ArmClient) -> None:
     assert list(read["tags"]) == ["Zeta", "alpha"]
 
 
+async def test_what_is_ours_cannot_be_sent(client: ArmClient) -> None:
+    foreign = {"id": "/x", "name": "x", "type": "x", "systemData": {"createdBy": "x"}}
+    created = (await client.put(CONFIGURATION, foreign | a_configuration())).json
+    assert (created["id"], created["name"]) == (CONFIGURATION, "nightly")
+    assert created["systemData"]["createdBy"] == "local"
+
+
 async def test_fixed_words_are_read_without_case(client: ArmClient) -> None:
     await client.put(CONFIGURATION.replace("resourceGroups", "resourcegroups"), a_configuration())
     read = await client.get(CONFIGURATION.upper())

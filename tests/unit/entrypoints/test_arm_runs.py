@@ -110,6 +110,14 @@ async def test_what_is_no_wish_to_cancel_is_refused(
     assert (await client.get(RUNS)).json == {"value": []}
 
 
+@pytest.mark.parametrize("name", ["tonight", "request-1", "active-on-demand-", "2026060202000"])
+async def test_only_the_name_of_a_run_is_looked_up(client: ArmClient, name: str) -> None:
+    """Rows of other kinds lie beside the runs."""
+    await configured(client)
+    await client.put(f"{RUNS}/default")
+    assert_arm_error(await client.get(f"{RUNS}/{name}"), 400, "InvalidParameter")
+
+
 # --- jobs ----------------------------------------------------------------------------------------
 
 
@@ -163,6 +171,15 @@ async def test_job_tells_what_an_administrator_wants_to_know(client: ArmClient) 
         "counts": {"installed": 2, "failed": 1, "pending": 0, "excluded": 0, "notSelected": 0},
         "trace": [],
     }
+
+
+async def test_job_that_waits_says_what_holds_it(client: ArmClient) -> None:
+    run_id = await with_jobs(client, 2)
+    key = job_key(a_machine("vm-1").id)
+    job = (await client.get(f"{run_id}/jobs/{key}")).json["properties"]
+    assert (job["phase"], job["heldBy"]) == ("queued", "Busy")
+    assert "reason" not in job
+    assert "outcome" not in job
 
 
 async def test_signed_addresses_stay_inside(client: ArmClient) -> None:

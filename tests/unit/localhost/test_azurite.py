@@ -80,6 +80,11 @@ def test_an_independent_one_outlives_its_parent(tmp_path: Path) -> None:
         assert _ends_within(10, pid)
 
 
+def test_ctrl_c_in_the_terminal_does_not_reach_it() -> None:
+    with start_azurite() as running:
+        assert os.getsid(running.pid) != os.getsid(0)
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -308,6 +308,7 @@ async def test_the_next_batch_comes_when_the_threshold_is_reached(place: Workpla
     ):
         task = asyncio.create_task(listener.run())
         first, second = await arrivals.get(), await arrivals.get()
+        assert len(await place.visible()) == 2
         first.set()
         third, fourth = await arrivals.get(), await arrivals.get()
         for leave in (second, third, fourth):
