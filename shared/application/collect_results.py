@@ -2,14 +2,14 @@
 
 It reads the jobs that wait for a word, then what changed in the bulk reports since its watermark, and asks directly
 only after installs that the reports do not show in time. A report finds its job by activity id; an `uncertain` job is
-adopted by machine, starter and time. Updates are stored before the outcome, so that an outcome never lacks them. What
-has no final word an hour after its window is `Unknown`; a later word still corrects it, for a day, and leaves a
-trace.
+adopted by machine, starter and time. Updates are stored before the outcome, so that an outcome never lacks them. The
+watermark moves only over what could be read. What has no final word an hour after its window is `Unknown`; a later word
+still corrects it, for a day, and leaves a trace.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,24 +40,31 @@ class _Waiting:
     job: Job
 
 
+@dataclass(slots=True, kw_only=True)
+class _Heard:
+    """The report of each job, and the updates of final ones, as far as they could be read; None: not at all."""
+
+    reports: dict[tuple[str, str], InstallReport] = field(default_factory=dict)
+    updates: Mapping[str, tuple[UpdateRecord, ...]] | None = field(default_factory=dict)
+    is_complete: bool = True
+
+
 async def collect_results(services: Services) -> None:
     """One pass over everything that waits for a word."""
     now = services.clock.now()
-    waiting = await _waiting_jobs(services, now)
+    waiting, heard = await _waiting_jobs(services, now), _Heard()
     if waiting:
-        heard = await _read_reports(services, waiting, now)
-        heard |= await _ask_directly(
-            services, [one for one in waiting if _key(one) not in heard], now
-        )
+        await _read_reports(services, waiting, heard)
+        unheard = [one for one in waiting if _key(one) not in heard.reports]
+        heard.reports |= await _ask_directly(services, unheard, now)
+        await _read_updates(services, heard)
         await _settle(services, waiting, heard, now)
-    await services.agenda.set_watermark(now)
+    if heard.is_complete:
+        await services.agenda.set_watermark(now)
 
 
 def _key(one: _Waiting) -> tuple[str, str]:
     return one.run.id.text.lower(), one.job.key
-
-
-Heard = dict[tuple[str, str], InstallReport]
 
 
 async def _waiting_jobs(services: Services, now: datetime) -> list[_Waiting]:
@@ -68,11 +75,20 @@ async def _waiting_jobs(services: Services, now: datetime) -> list[_Waiting]:
     )
     waiting = [one for some in found for one in some]
     async for run_id, until in services.agenda.for_correction():
+        unknown = await _jobs_of(services, run_id, (Outcome.UNKNOWN,))
+        await _count_corrections(services, run_id, len(unknown))
         if now > until:
             await services.agenda.end_correction(run_id)
         else:
-            waiting += await _jobs_of(services, run_id, (Outcome.UNKNOWN,))
+            waiting += unknown
     return waiting
+
+
+async def _count_corrections(services: Services, run_id: RunId, unknown: int) -> None:
+    """Count a closed run again that counts other `Unknown` jobs than it has: a pass died after a correction."""
+    run = await services.runs.get(run_id)
+    if run and not run.status.is_open and run.counts.get(Outcome.UNKNOWN, 0) != unknown:
+        await recount_run(services, run_id)
 
 
 async def _jobs_of(
@@ -94,20 +110,19 @@ async def _jobs_of(
 # --- hearing -------------------------------------------------------------------------------------
 
 
-async def _read_reports(services: Services, waiting: list[_Waiting], now: datetime) -> Heard:
-    """The newest report of each job, from the bulk reports; none if they can't be read."""
+async def _read_reports(services: Services, waiting: list[_Waiting], heard: _Heard) -> None:
+    """Hear what the bulk reports say of each job."""
     index = _Index(waiting)
-    heard: Heard = {}
     try:
         async for page in services.reports.changed_since(
             await _since(services, waiting), limit=services.limits.report_page
         ):
             for report in page:
                 if one := index.find(report):
-                    heard[_key(one)] = report
+                    heard.reports[_key(one)] = report
     except UnavailableError as error:
+        heard.is_complete = False
         logs.event(_log, "reports.unreadable", level=logging.WARNING, problem=error.message)
-    return heard
 
 
 async def _since(services: Services, waiting: list[_Waiting]) -> datetime:
@@ -143,7 +158,9 @@ def _may_be(job: Job, report: InstallReport) -> bool:
     return job.starting_at - _EARLY <= report.started_at <= job.starting_at + _LATE
 
 
-async def _ask_directly(services: Services, unheard: Sequence[_Waiting], now: datetime) -> Heard:
+async def _ask_directly(
+    services: Services, unheard: Sequence[_Waiting], now: datetime
+) -> dict[tuple[str, str], InstallReport]:
     asked = [
         one for one in unheard if _is_to_be_asked(one, now, services.limits.ask_directly_after)
     ]
@@ -168,19 +185,27 @@ async def _ask(services: Services, job: Job) -> InstallReport | None:
         return None
 
 
+async def _read_updates(services: Services, heard: _Heard) -> None:
+    reports = heard.reports.values()
+    wanted = [one.activity_id for one in reports if one.is_final and one.updates is None]
+    if not wanted:
+        return
+    try:
+        heard.updates = await services.reports.updates_of(wanted, limit=services.limits.report_page)
+    except UnavailableError as error:
+        heard.updates, heard.is_complete = None, False
+        logs.event(_log, "updates.unreadable", level=logging.WARNING, problem=error.message)
+
+
 # --- settling ------------------------------------------------------------------------------------
 
 
 async def _settle(
-    services: Services,
-    waiting: Sequence[_Waiting],
-    heard: Mapping[tuple[str, str], InstallReport],
-    now: datetime,
+    services: Services, waiting: Sequence[_Waiting], heard: _Heard, now: datetime
 ) -> None:
     """Write what was heard, and `Unknown` where the time for a final word has passed."""
-    updates = await _updates(services, heard.values())
     written = await gather_bounded(
-        (_write(services, one, heard.get(_key(one)), updates, now) for one in waiting),
+        (_write(services, one, heard, now) for one in waiting),
         services.limits.parallel,
     )
     corrected = {
@@ -192,52 +217,47 @@ async def _settle(
         await recount_run(services, run_id)
 
 
-async def _updates(
-    services: Services, reports: Iterable[InstallReport]
-) -> Mapping[str, tuple[UpdateRecord, ...]]:
-    wanted = [one.activity_id for one in reports if one.is_final and one.updates is None]
-    if not wanted:
-        return {}
-    try:
-        return await services.reports.updates_of(wanted, limit=services.limits.report_page)
-    except UnavailableError as error:
-        logs.event(_log, "reports.unreadable", level=logging.WARNING, problem=error.message)
-        return {}
-
-
-async def _write(
-    services: Services,
-    one: _Waiting,
-    report: InstallReport | None,
-    updates: Mapping[str, tuple[UpdateRecord, ...]],
-    now: datetime,
-) -> bool:
+async def _write(services: Services, one: _Waiting, heard: _Heard, now: datetime) -> bool:
     """Whether an outcome was written."""
+    report = heard.reports.get(_key(one))
+    is_over = one.job.outcome is None and now >= one.run.ends_at + services.limits.final_word
     try:
         if report and report.is_final:
-            return await _conclude(services, one, report, updates, now)
+            updates = _updates_of(report, heard, now)
+            if updates is None and not is_over:
+                return False
+            return await _conclude(services, one, report, updates or (), now)
         if report and one.job.phase is Phase.UNCERTAIN:
             await _adopt(services, one, report)
-        elif one.job.outcome is None and now >= one.run.ends_at + services.limits.final_word:
+        elif is_over:
             return await _give_up(services, one, now)
     except StaleError:
         logs.event(_log, "job.lost", run=one.run.id.text, machine=one.job.machine_id)
     return False
 
 
+def _updates_of(
+    report: InstallReport, heard: _Heard, now: datetime
+) -> tuple[UpdateRecord, ...] | None:
+    """The updates of a final report; None as long as they are still to come."""
+    if report.updates is not None:
+        return report.updates
+    if heard.updates is None:
+        return None
+    records = heard.updates.get(report.activity_id.lower(), ())
+    # They appear a little later than the result.
+    is_early = now - report.modified_at < _INCOMPLETE
+    return None if is_early and len(records) < _reported(report) else records
+
+
 async def _conclude(
     services: Services,
     one: _Waiting,
     report: InstallReport,
-    updates: Mapping[str, tuple[UpdateRecord, ...]],
+    updates: Sequence[UpdateRecord],
     now: datetime,
 ) -> bool:
-    records = report.updates
-    if records is None:
-        records = updates.get(report.activity_id.lower(), ())
-    if len(records) < _reported(report) and now - report.modified_at < _INCOMPLETE:
-        return False  # the updates come a little later than the result
-    await services.updates.put(one.run.id, one.job.key, records)
+    await services.updates.put(one.run.id, one.job.key, updates)
     job = one.job
     conclusion = conclude(
         report,

@@ -22,6 +22,7 @@ _INSTALLED = (
     Outcome.UNKNOWN,
 )
 _LAST_LOOK = timedelta(minutes=10)
+_JUST_NOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +40,13 @@ class DispatchRules:
 def plan(jobs: Sequence[JobGlance], rules: DispatchRules) -> list[JobChange]:
     """The changes to write, in the order of the jobs' keys."""
     room = rules.in_flight - sum(job.phase in _IN_FLIGHT for job in jobs)
+    is_crowded = room <= 0 or any(
+        job.dispatched_at and rules.now - job.dispatched_at <= _JUST_NOW for job in jobs
+    )
+    held = _CROWDED if is_crowded else _NOBODY_CAME
     changes = []
     for job in sorted(jobs, key=lambda job: job.key):
-        change = _change(job, rules, room=room)
+        change = _change(job, rules, room=room, held=held)
         if change is None:
             continue
         changes.append(change)
@@ -50,12 +55,14 @@ def plan(jobs: Sequence[JobGlance], rules: DispatchRules) -> list[JobChange]:
     return changes
 
 
-def _change(job: JobGlance, rules: DispatchRules, *, room: int) -> JobChange | None:
+def _change(
+    job: JobGlance, rules: DispatchRules, *, room: int, held: tuple[Reason, str]
+) -> JobChange | None:
     match job.phase:
         case Phase.QUEUED | Phase.DISPATCHED if rules.cancellation:
             return _end(job, rules, Outcome.CANCELLED, *_cancelled(rules.cancellation))
         case Phase.QUEUED | Phase.DISPATCHED if rules.now > _deadline(job, rules):
-            return _end(job, rules, Outcome.TIMED_OUT, *_held(job, room=room))
+            return _end(job, rules, Outcome.TIMED_OUT, *_held(job, held))
         case Phase.QUEUED if room > 0 and (job.not_before or rules.now) <= rules.now:
             return _dispatch(job, rules)
         case Phase.DISPATCHED if rules.now - (job.dispatched_at or rules.now) >= rules.unclaimed:
@@ -103,17 +110,21 @@ def _cancelled(cancellation: Cancellation) -> tuple[Reason, str]:
     return cancellation.reason, f"The run was cancelled by {cancellation.by}."
 
 
-def _held(job: JobGlance, *, room: int) -> tuple[Reason, str]:
+_CROWDED = (
+    Reason.MAX_CONCURRENCY,
+    "Too many machines were ahead of it until the cut-off: make the window longer.",
+)
+_NOBODY_CAME = (
+    Reason.OUTAGE,
+    "No worker took the job before the cut-off: check that the app was running.",
+)
+
+
+def _held(job: JobGlance, held: tuple[Reason, str]) -> tuple[Reason, str]:
+    """What held a job: what its worker said; else the crowd, if it never had its turn; else nobody came for it."""
     if job.held_by:
         return job.held_by, job.held_message
-    if job.dispatched_at is None and room <= 0:
-        return Reason.MAX_CONCURRENCY, (
-            "Too many machines were ahead of it until the cut-off: make the window longer."
-        )
-    return (
-        Reason.OUTAGE,
-        "No worker took the job before the cut-off: check that the app was running.",
-    )
+    return held if job.dispatched_at is None else _NOBODY_CAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,11 @@ from shared.application.ports import Clock, InstallOrder, InstallReply
 from shared.domain.machine import MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
+from shared.errors import UnavailableError
 
 
 class AzurePatching:
-    """Azure VMs by Compute, Arc-enabled servers by Hybrid Compute.
-
-    Raises `KeyError` for another type: whoever holds several `Patching`s chooses among them.
-    """
+    """Azure VMs by Compute, Arc-enabled servers by Hybrid Compute; others can't be reached."""
 
     def __init__(self, arm: ArmClient, clock: Clock) -> None:
         self._clock = clock
@@ -24,6 +22,8 @@ class AzurePatching:
 
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         """The machine as it is now; None when it is gone. Raises `UnavailableError`."""
+        if machine_type not in self._providers:
+            raise UnavailableError(f"Machines of type {machine_type} can't be reached yet.")
         return await self._providers[machine_type].inspect(machine_id)
 
     async def install(self, order: InstallOrder) -> InstallReply:

@@ -1,0 +1,172 @@
+"""Keep the app running on one machine, with its state on disk, until somebody stops it.
+
+1. Azurite keeps what is stored. The simulated Azure starts afresh: its machines lack their updates again, and installs
+   that were under way are forgotten, so that their jobs end `Unknown`.
+2. Ctrl-C and SIGTERM end it in order: functions get five seconds, Azurite saves, nothing stays behind.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from localhost.advance import ByHand, Lines
+from localhost.azure.faults import Faults
+from localhost.azure.generate import generate
+from localhost.azure.server import LocalAzure
+from localhost.azure.server import serve as serve_azure
+from localhost.azure.simulation import INSTALL_TIME
+from localhost.azurite import CUSTOMARY_PORTS, Ports, start_azurite
+from localhost.clocks import ManualClock, ScaledClock
+from localhost.errors import LocalhostError
+from localhost.greeting import greeting
+from localhost.host import Host
+from localhost.stage import ROOT, stage
+from localhost.state_folder import StateFolder, hold
+from shared import bootstrap
+from shared.adapters.clock import SystemClock
+from shared.application.ports import Clock
+
+_RECORD_EVERY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the command line says.
+
+    `speed` is virtual seconds per real second, None for a clock that is moved from the terminal. `arm` is the address of
+    an Azure Resource Manager, None for a simulated one, to which what follows applies.
+    """
+
+    port: int = 7071
+    state: Path = ROOT / ".local"
+    storage_ports: Ports = CUSTOMARY_PORTS
+    speed: float | None = 1.0
+    arm: str | None = None
+    machines: int = 200
+    seed: int = 1
+    faults: Faults = Faults()
+    install_time: tuple[timedelta, timedelta] = INSTALL_TIME
+
+
+async def run_serve(options: ServeOptions) -> None:
+    """Serve until stopped. LocalhostError or AzuriteError when it can't start."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with hold(options.state) as state:
+        _require_free(options.port, option="--port")
+        _require_free(options.storage_ports.queue, option="--storage-ports")
+        _require_free(options.storage_ports.table, option="--storage-ports")
+        clock = clock_for(options.speed, showed=state.clock_showed(), now=SystemClock().now())
+        _log_with(clock)
+        with start_azurite(state.azurite, ports=options.storage_ports) as storage:
+            state.record_connection(storage.connection_string)
+            async with (
+                _azure(options, clock, calls=state.calls) as arm,
+                stage(
+                    storage=storage.connection_string,
+                    arm=arm,
+                    clock=clock,
+                    port=options.port,
+                    state=state.host,
+                ) as host,
+            ):
+                _say(greeting(options, state, url=host.url, arm=arm, now=clock.now()))
+                await _first_of(stop.wait(), _let_time_pass(host, clock, state))
+        _say("Stopped.")
+
+
+def clock_for(speed: float | None, *, showed: datetime | None, now: datetime) -> Clock:
+    """The clock to go on with: never behind what an earlier one *showed*."""
+    start = max(now, showed or now)
+    if speed is None:
+        return ManualClock(start)
+    if speed == 1 and start == now:
+        return SystemClock()
+    return ScaledClock(start, origin=now, speed=speed)
+
+
+@asynccontextmanager
+async def _azure(options: ServeOptions, clock: Clock, *, calls: Path) -> AsyncIterator[str]:
+    if options.arm:
+        yield options.arm
+        return
+    azure = LocalAzure(
+        generate(options.machines, options.seed),
+        now=clock.now,
+        faults=options.faults,
+        install_time=options.install_time,
+        calls_file=calls,
+    )
+    async with serve_azure(azure) as arm:
+        yield arm
+
+
+async def _let_time_pass(host: Host, clock: Clock, state: StateFolder) -> None:
+    services = await bootstrap.services()
+    if isinstance(clock, ManualClock):
+        by_hand = ByHand(
+            host=host, services=services, clock=clock, say=_say, record=state.record_clock
+        )
+        async with Lines() as lines:
+            await by_hand.drive(lines.next)
+        return
+    await _first_of(host.run(), _keep_recording(clock, state))
+
+
+async def _keep_recording(clock: Clock, state: StateFolder) -> None:
+    """Only a clock that may be ahead is worth remembering."""
+    while True:
+        if isinstance(clock, ScaledClock):
+            state.record_clock(clock.now())
+        await asyncio.sleep(_RECORD_EVERY.total_seconds())
+
+
+async def _first_of(*work: Coroutine[Any, Any, Any]) -> None:
+    """Do all at once until the first is done, and end the others; its exception is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _require_free(port: int, *, option: str) -> None:
+    """Ask before anything is started; port 0 is always free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise LocalhostError(
+                f"Port {port} of 127.0.0.1 can't be had ({error.strerror}): stop what listens "
+                f"there, or choose another with {option}."
+            ) from error
+
+
+def _log_with(clock: Clock) -> None:
+    """One line for each event of the app, at the time that *clock* shows."""
+
+    class AtClock(logging.Formatter):
+        def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+            return f"{clock.now():%Y-%m-%d %H:%M:%S}"
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(AtClock("%(asctime)s  %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("shared").setLevel(logging.INFO)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,81 @@
+"""The settings: what the sample says is what the app reads, and nothing is guessed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from shared.application.limits import Limits
+from shared.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+HOSTS_OWN = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SAMPLE.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_sample_names_every_setting_and_no_other() -> None:
+    known = {
+        f"MUSTER_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if field.validation_alias is None
+    }
+    assert set(SAMPLE) - HOSTS_OWN == known
+
+
+@pytest.mark.usefixtures("sample")
+def test_sample_holds_the_defaults() -> None:
+    settings = Settings()
+    assert settings.limits == Limits()
+    assert settings.arm_endpoint == Settings.model_fields["arm_endpoint"].default
+
+
+def test_missing_storage_is_named() -> None:
+    with pytest.raises(ValidationError, match="AzureWebJobsStorage"):
+        Settings(storage=SecretStr(""))
+
+
+def test_managed_identity_needs_both_addresses() -> None:
+    settings = Settings(
+        storage=SecretStr(""), queue_endpoint="https://q", table_endpoint="https://t"
+    )
+    assert settings.table_endpoint == "https://t"
+    with pytest.raises(ValidationError):
+        Settings(storage=SecretStr(""), queue_endpoint="https://q")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("MUSTER_AZURE_CUT_OFF", "PT10M", id="a cut-off below what machines want"),
+        pytest.param("MUSTER_INVENTORY_PAGE", "1001", id="a page over Resource Graph's 1,000"),
+        pytest.param("MUSTER_IN_FLIGHT", "0", id="nothing in flight"),
+    ],
+)
+@pytest.mark.usefixtures("sample")
+def test_value_out_of_bounds_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.removeprefix("MUSTER_").lower()):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_local"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost:8080", True),
+        ("http://127.0.0.1.example.org", False),
+        ("https://management.azure.com", False),
+    ],
+)
+def test_only_a_loopback_address_is_called_without_identity(endpoint: str, is_local: bool) -> None:
+    settings = Settings(storage=SecretStr("UseDevelopmentStorage=true"), arm_endpoint=endpoint)
+    assert settings.arm_is_local is is_local
