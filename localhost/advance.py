@@ -1,6 +1,7 @@
 """Move the clock from the terminal: one line is one step.
 
-An empty line is a minute, `next` goes to the next occurrence on the agenda, `30m`, `3h` or `2d` go that far, `quit` ends.
+An empty line is a minute, `next` goes to the next occurrence on the agenda, `30m`, `3h` or `2d` go that far, `quit`
+ends it.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ from localhost.azurite import start_azurite
 from localhost.clocks import ManualClock
 from localhost.demo_output import DemoOutput
 from localhost.demo_report import Findings, Report, read_report
+from localhost.errors import LocalhostError
 from localhost.evidence import broken_invariants
 from localhost.host import Host
 from localhost.passing_time import MINUTE, next_occurrence
@@ -45,10 +46,6 @@ _ASSIGNMENTS = "/providers/Microsoft.Maintenance/configurationAssignments"
 _AFTERWARDS = 5 * MINUTE
 
 
-class DemoError(Exception):
-    """The app did not do what the demo needs to go on; the message says what."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
     """How large the simulated fleet is, and which one of that size."""
@@ -58,7 +55,7 @@ class DemoOptions:
 
 
 async def run_demo(options: DemoOptions, output: DemoOutput) -> bool:
-    """Play it; whether the run closed and all invariants hold. Raises AzuriteError or DemoError."""
+    """Play it; whether the run closed and all invariants hold. Raises AzuriteError or LocalhostError."""
     output.opening(machines=options.machines, seed=options.seed, lost_replies=LOST_REPLIES)
     clock = ManualClock(_STARTS_AT)
     azure = LocalAzure(
@@ -98,10 +95,12 @@ class _Play:
         took = timedelta(seconds=time.perf_counter() - started)
         await self._check_afterwards(run)
         installs = self.azure.calls.installs()
+        asked = {call.client_request_id for call in installs}
         findings = Findings(
             took=took,
             installs=len(installs),
             lost_replies=sum(call.status == "dropped" for call in installs),
+            repeated=len(installs) - len(asked),
             broken=tuple(dict.fromkeys(self.broken)),
         )
         return await read_report(self.services, run.id, findings)
@@ -127,7 +126,7 @@ class _Play:
             answer = await response.text()
         self.output.request("PUT", resource_id, status=response.status)
         if response.status not in (200, 201):
-            raise DemoError(f"PUT {resource_id} was refused: {answer}")
+            raise LocalhostError(f"PUT {resource_id} was refused: {answer}")
         self.acknowledged.append(resource_id)
 
     def _single_machine(self) -> str:
@@ -141,7 +140,7 @@ class _Play:
         await self.host.advance_to(self.clock.now() + MINUTE)
         occurrence = await next_occurrence(self.services)
         if occurrence is None:
-            raise DemoError("The new schedule is not on the agenda.")
+            raise LocalhostError("The new schedule is not on the agenda.")
         self.output.jump(self.clock.now(), occurrence)
         self.clock.advance_to(occurrence)
 
@@ -154,7 +153,7 @@ class _Play:
                 await self.host.advance_to(self.clock.now())
                 run = await self.services.runs.get(run_id)
                 if run is None:
-                    raise DemoError("The occurrence came, but no run was started.")
+                    raise LocalhostError("The occurrence came, but no run was started.")
                 progress.show(run, now=self.clock.now())
                 if not run.status.is_open or self.clock.now() > self._last_word(run):
                     return run

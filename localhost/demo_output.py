@@ -98,7 +98,8 @@ class DemoOutput:
         """Everything that is left to say once the run is over."""
         self.step("What Table Storage holds now")
         path = self._fitted(report.run.id.text, beside="Window  ")
-        self._show(demo_tables.run_facts(report.run, path=path))
+        for name, fact in demo_tables.run_facts(report.run, path=path):
+            self._tell(f"{name:<6}  {fact}")
         self._show(demo_tables.outcomes(report))
         if report.reasons:
             self._show(demo_tables.reasons(report))
@@ -135,8 +136,8 @@ class DemoOutput:
         adopted = sum(job.adopted for job in report.jobs)
         self.console.print()
         self._tell(
-            f"{found.installs} installs were accepted. The reply to {found.lost_replies} of them "
-            f"was lost: {adopted} were found again by their reports, none was asked for twice."
+            f"Installs accepted: {found.installs}. Replies lost: {found.lost_replies}; found again "
+            f"by their reports: {adopted}; asked for twice: {found.repeated}."
         )
         self._tell(
             f"{machines} machines in {seconds:.1f} s of real time: "
@@ -145,9 +146,11 @@ class DemoOutput:
 
     def _what_next(self, report: Report) -> None:
         self.step("Try next")
-        for purpose, command in next_commands(report.run.configuration_id):
+        for purpose, *commands in next_things(report.run.configuration_id):
             self._tell(purpose)
-            self.console.print(f"     {command}", markup=False, highlight=False, soft_wrap=True)
+            for command in commands:
+                # Whole, so that it can be copied.
+                self.console.print(f"     {command}", markup=False, highlight=False, soft_wrap=True)
 
     def _fitted(self, path: str, *, beside: str) -> str:
         if not self.console.is_terminal:
@@ -156,7 +159,7 @@ class DemoOutput:
 
     def _show(self, table: Table) -> None:
         self.console.print()
-        self.console.print(Padding(table, (0, 0, 0, _INDENT)))
+        self.console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))
 
     def _tell(self, sentence: str) -> None:
         self._say(sentence, indent=_INDENT)
@@ -213,18 +216,25 @@ def shortened(path: str, width: int) -> str:
     return "…/" + "/".join(segments[end:])
 
 
-def next_commands(configuration: str) -> list[tuple[str, str]]:
-    """Three things to try, each a purpose and a line for a shell in the repository."""
-    url = f"http://127.0.0.1:7071{configuration}?api-version=2023-04-01"
+def next_things(configuration: str) -> list[tuple[str, ...]]:
+    """Three things to try: each a purpose, and lines for a shell in the repository."""
+    subscription = configuration.partition("/resourceGroups/")[0]
+    scope = f"{subscription}/providers/Microsoft.Maintenance/configurationAssignments/production"
     message = json.dumps({"v": 1, "configuration": configuration, "requestId": "first"})
     return [
-        ("Keep it running, with the real clock (and in another terminal):", "make serve"),
+        ("Keep it running, with the real clock; then, in another terminal:", "make serve"),
         (
-            "Create the same schedule:",
-            f"curl -X PUT '{url}' -d @localhost/example/configuration.json",
+            "Create the schedule and a scope:",
+            _curl(configuration, file="configuration.json"),
+            _curl(scope, file="scope-by-tag.json"),
         ),
         (
-            "Start it now, by a message in its queue:",
+            "Start it now, with a message put into its queue by hand:",
             f".venv/bin/python -m localhost send runs '{message}'",
         ),
     ]
+
+
+def _curl(resource_id: str, *, file: str) -> str:
+    url = f"http://127.0.0.1:7071{resource_id}?api-version=2023-04-01"
+    return f"curl -X PUT '{url}' -d @localhost/example/{file}"

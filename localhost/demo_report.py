@@ -1,4 +1,4 @@
-"""What Table Storage holds when the demo is over, read back through the stores: the run, its jobs, a machine's updates."""
+"""What Table Storage holds when the demo is over, read back through the stores: run, jobs, a machine's updates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ class Findings:
     took: timedelta
     installs: int
     lost_replies: int
+    repeated: int
     broken: tuple[Violation, ...]
 
 

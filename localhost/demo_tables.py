@@ -47,16 +47,16 @@ def counts(by_outcome: Mapping[Outcome, int]) -> str:
     return ", ".join(f"{by_outcome[o]} {coloured(o)}" for o in Outcome if by_outcome.get(o))
 
 
-def run_facts(run: Run, *, path: str) -> Table:
-    """The run itself; *path* is its id, cut to fit."""
-    table = Table.grid(padding=(0, 2))
+def run_facts(run: Run, *, path: str) -> list[tuple[str, str]]:
+    """The run itself, name by name, as markup; *path* is its id, cut to fit."""
     why = _WHAT_FOLLOWS.get(run.status)
-    table.add_row("Run", escape(path))
-    table.add_row("Status", coloured(run.status) + (f" ({why})" if why else ""))
-    table.add_row("Window", f"{instant(run.starts_at)} to {instant(run.ends_at)}")
-    table.add_row("Closed", instant(run.closed_at) if run.closed_at else "not yet")
-    table.add_row("Counts", counts(run.counts))
-    return table
+    return [
+        ("Run", escape(path)),
+        ("Status", coloured(run.status) + (f" ({why})" if why else "")),
+        ("Window", f"{instant(run.starts_at)} to {instant(run.ends_at)}"),
+        ("Closed", instant(run.closed_at) if run.closed_at else "not yet"),
+        ("Counts", counts(run.counts)),
+    ]
 
 
 def outcomes(report: Report) -> Table:

@@ -1,12 +1,48 @@
-"""What a host on one machine says when it has started: how to reach it, what is real, how to stop it."""
-
-from __future__ import annotations
+"""What `serve` says when it has started: how to reach it, what is simulated, what is kept, how to stop it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from localhost.azure.generate import subscription_id
+from localhost.serve_options import ServeOptions
+from localhost.state_folder import StateFolder
 
-if TYPE_CHECKING:
-    from localhost.serve import ServeOptions
-    from localhost.state_folder import StateFolder
+AFRESH = (
+    "The simulated Azure starts afresh each time: its machines lack their updates again, and installs that were under "
+    "way are forgotten, so that their jobs end Unknown."
+)
+_LIST = (
+    f"/subscriptions/{subscription_id(1)}/providers/Microsoft.Maintenance"
+    "/maintenanceConfigurations?api-version=2023-04-01"
+)
+
+
+def greeting(
+    options: ServeOptions, state: StateFolder, *, url: str, arm: str, now: datetime
+) -> str:
+    """A few lines; the curl line works as printed."""
+    path = "/admin/host/status" if options.arm else _LIST
+    lines = [
+        f"Muster answers at {url}: a development host, for this machine only.",
+        f"  try    curl -s '{url}{path}'",
+        f"  azure  {_azure(options, arm)}",
+        f"  state  {state.path} (kept from one start to the next)",
+        f"  clock  {_pace(options.speed)}; it is {now:%Y-%m-%d %H:%M} UTC",
+        "  stop   Ctrl-C",
+    ]
+    if state.was_used:
+        lines.append(
+            f"It goes on with the state of an earlier run. {'' if options.arm else AFRESH}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _azure(options: ServeOptions, arm: str) -> str:
+    if options.arm:
+        return f"{arm}; it is not started here, and what it patches may be real"
+    return f"simulated, with {options.machines} machines, at {arm}; nothing real is patched"
+
+
+def _pace(speed: float | None) -> str:
+    if speed is None:
+        return "moved by hand"
+    return "real" if speed == 1 else f"{speed:g} times as fast as real"

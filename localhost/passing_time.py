@@ -1,4 +1,4 @@
-"""Let virtual time pass on a host whose clock is moved by hand, without ticking through nights in which nothing happens.
+"""Let virtual time pass on a host whose clock is moved by hand, without ticking through nights without events.
 
 1. While a run is open, or a closed one may still be corrected, every minute is ticked, as in life.
 2. Otherwise the clock is set to the next occurrence at once, and the timer that is past due then fires once. That is

@@ -1,4 +1,4 @@
-"""Put a message by hand into a queue of the host that runs on this machine: base64, as the Functions host expects it."""
+"""Put a message by hand into a queue of the host on this machine: base64, as the Functions host expects it."""
 
 import base64
 from pathlib import Path

@@ -11,48 +11,27 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from localhost.advance import ByHand, Lines
-from localhost.azure.faults import Faults
 from localhost.azure.generate import generate
 from localhost.azure.server import LocalAzure
 from localhost.azure.server import serve as serve_azure
-from localhost.azure.simulation import INSTALL_TIME
-from localhost.azurite import CUSTOMARY_PORTS, Ports, start_azurite
+from localhost.azurite import start_azurite
 from localhost.clocks import ManualClock, ScaledClock
 from localhost.errors import LocalhostError
 from localhost.greeting import greeting
 from localhost.host import Host
-from localhost.stage import ROOT, stage
+from localhost.serve_options import ServeOptions, clock_for
+from localhost.stage import stage
 from localhost.state_folder import StateFolder, hold
 from shared import bootstrap
 from shared.adapters.clock import SystemClock
 from shared.application.ports import Clock
 
 _RECORD_EVERY = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
-    """What the command line says.
-
-    `speed` is virtual seconds per real second, None for a clock that is moved from the terminal. `arm` is the address of
-    an Azure Resource Manager, None for a simulated one, to which what follows applies.
-    """
-
-    port: int = 7071
-    state: Path = ROOT / ".local"
-    storage_ports: Ports = CUSTOMARY_PORTS
-    speed: float | None = 1.0
-    arm: str | None = None
-    machines: int = 200
-    seed: int = 1
-    faults: Faults = Faults()
-    install_time: tuple[timedelta, timedelta] = INSTALL_TIME
 
 
 async def run_serve(options: ServeOptions) -> None:
@@ -81,16 +60,6 @@ async def run_serve(options: ServeOptions) -> None:
                 _say(greeting(options, state, url=host.url, arm=arm, now=clock.now()))
                 await _first_of(stop.wait(), _let_time_pass(host, clock, state))
         _say("Stopped.")
-
-
-def clock_for(speed: float | None, *, showed: datetime | None, now: datetime) -> Clock:
-    """The clock to go on with: never behind what an earlier one *showed*."""
-    start = max(now, showed or now)
-    if speed is None:
-        return ManualClock(start)
-    if speed == 1 and start == now:
-        return SystemClock()
-    return ScaledClock(start, origin=now, speed=speed)
 
 
 @asynccontextmanager
@@ -122,10 +91,10 @@ async def _let_time_pass(host: Host, clock: Clock, state: StateFolder) -> None:
 
 
 async def _keep_recording(clock: Clock, state: StateFolder) -> None:
-    """Only a clock that may be ahead is worth remembering."""
+    """Remember a clock that may be ahead: as it will show when it is recorded next, in case it never is."""
     while True:
         if isinstance(clock, ScaledClock):
-            state.record_clock(clock.now())
+            state.record_clock(clock.now() + _RECORD_EVERY * clock.speed)
         await asyncio.sleep(_RECORD_EVERY.total_seconds())
 
 

@@ -143,8 +143,8 @@ async def finish_deletion(
     await _record_what_was_due(services, stored, now=stored.modified_at)
     await cancel_open_runs(services, stored.id, caller=caller)
     await _delete_assignments(services, stored.id)
-    if await _is_still(services, stored):
-        await services.configurations.delete(stored.id)
+    with suppress(StaleError):
+        await services.configurations.delete(stored)
     if entry and entry.revision == stored.revision:
         # Whoever has asked to look again since is right: the timer looks, and forgets what it does not find.
         with suppress(StaleError):

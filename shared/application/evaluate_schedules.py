@@ -6,6 +6,7 @@ recorded.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -96,10 +97,8 @@ async def _forget_abandoned(services: Services, entry: AgendaEntry, now: datetim
     """An entry without a document is a write under way, or one whose writer died."""
     if entry.touched_at and now - entry.touched_at < _ABANDONED_WRITE:
         return
-    try:
+    with suppress(StaleError):
         await services.agenda.forget(entry)
-    except StaleError:
-        return
 
 
 async def _record_backlog(services: Services, look: _Look, now: datetime) -> None:
@@ -107,7 +106,6 @@ async def _record_backlog(services: Services, look: _Look, now: datetime) -> Non
     found = occurrences_due(
         look.stored, look.configuration, handled_up_to=entry.handled_up_to, now=now
     )
-    complete = True
     for starts_at in found.missed:
         batch.append(missed_run(look.stored, look.configuration, starts_at, now))
         if len(batch) < _BATCH:
@@ -115,32 +113,23 @@ async def _record_backlog(services: Services, look: _Look, now: datetime) -> Non
         await services.runs.insert_closed(batch)
         entry, batch = replace(entry, handled_up_to=starts_at), []
         if services.clock.now() - now > services.limits.tick_time:
-            complete = False
             break
-    await services.runs.insert_closed(batch)
-    await _settle(services, look, entry, now, complete=complete)
-
-
-async def _settle(
-    services: Services, look: _Look, entry: AgendaEntry, now: datetime, *, complete: bool
-) -> None:
-    if complete:
-        entry = replace(entry, handled_up_to=now)
-    if complete and _is_current(look, now):
-        following = look.configuration.window.next_after(now)
-        entry = replace(entry, next_due=following or NEVER, revision=look.stored.revision)
-    try:
-        await services.agenda.settle(entry)
-    except StaleError:
-        # Somebody asked to look again while we looked: the next tick does.
-        return
+    else:
+        await services.runs.insert_closed(batch)
+        following = look.configuration.window.next_after(now) or NEVER
+        entry = replace(entry, handled_up_to=now, next_due=following, revision=look.stored.revision)
+    if _is_current(look, now):
+        with suppress(
+            StaleError
+        ):  # somebody asked to look again while we looked: the next tick does
+            await services.agenda.settle(entry)
 
 
 def _is_current(look: _Look, now: datetime) -> bool:
     """Whether the document that was read is the one that the agenda announces.
 
-    If not, a write is under way, and its window may be due sooner than this one: every tick looks until it is there. A
-    writer that died in between is waited for ten minutes.
+    If not, a write is under way, and its window may be due sooner than this one, or have been due already: nothing is
+    settled, and every tick looks until it is there. A writer that died in between is waited for ten minutes.
     """
     if look.entry.revision == look.stored.revision:
         return True

@@ -89,8 +89,8 @@ class ConfigurationStore(Protocol):
     async def replace(self, configuration: StoredConfiguration) -> StoredConfiguration:
         """Write over the row that still has the record's ETag; raises `StaleError`."""
 
-    async def delete(self, configuration_id: str) -> None:
-        """Remove the row; nothing happens when it is gone."""
+    async def delete(self, configuration: StoredConfiguration) -> None:
+        """Remove the row that still has the record's ETag; nothing happens when it is gone. Raises `StaleError`."""
 
     def list(self, prefix: str) -> AsyncIterator[StoredConfiguration]:
         """Those under a subscription's or a resource group's id."""

@@ -52,9 +52,9 @@ class Configurations:
         etag = await self._rows.write(CONFIGURATIONS, Write(verb=verb, row=row))
         return replace(configuration, etag=etag)
 
-    async def delete(self, configuration_id: str) -> None:
-        partition, key = _place(configuration_id)
-        row = Row(partition=partition, key=key, values={})
+    async def delete(self, configuration: StoredConfiguration) -> None:
+        partition, key = _place(configuration.id)
+        row = Row(partition=partition, key=key, values={}, etag=configuration.etag)
         await self._rows.write(CONFIGURATIONS, Write(verb=Verb.DELETE, row=row))
 
     async def list(self, prefix: str) -> AsyncIterator[StoredConfiguration]:

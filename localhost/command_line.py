@@ -1,0 +1,217 @@
+"""The command line: `python -m localhost demo | serve | send`.
+
+Whatever goes wrong in a way that can be foreseen is one sentence on stderr and exit code 1; Ctrl-C during the demo is
+130, as shells have it.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from localhost.azure.faults import Faults
+from localhost.azurite import AzuriteError, Ports
+from localhost.demo import DemoOptions, run_demo
+from localhost.demo_output import DemoOutput
+from localhost.errors import LocalhostError
+from localhost.function_index import UnsupportedFunctionError
+from localhost.greeting import AFRESH
+from localhost.host_settings import HostSettingsError
+from localhost.send import send
+from localhost.serve import run_serve
+from localhost.serve_options import ServeOptions
+from shared.application.messages import JOBS, RUNS
+
+_EXPECTED = (LocalhostError, AzuriteError, HostSettingsError, UnsupportedFunctionError)
+_INTERRUPTED = 130
+_SEED = "fault_seed"
+_DEFAULTS = ServeOptions()
+_ITS_OWN: dict[str, Any] = {
+    name: getattr(_DEFAULTS, name) for name in ("machines", "seed", "faults", "install_time")
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    chosen = parser().parse_args(arguments)
+    try:
+        match chosen.command:
+            case "demo":
+                return _demo(chosen)
+            case "serve":
+                asyncio.run(run_serve(serve_options(chosen)))
+            case "send":
+                send(chosen.queue, chosen.message, state=chosen.state)
+    except KeyboardInterrupt:
+        print("\nInterrupted: nothing is left running.", file=sys.stderr)
+        return _INTERRUPTED
+    except _EXPECTED as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    console = Console()
+    # A warning of the app stands above the bar, not in it.
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
+    )
+    options = DemoOptions(machines=chosen.machines, seed=chosen.seed)
+    holds = asyncio.run(run_demo(options, DemoOutput(console)))
+    return 0 if holds else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The three commands."""
+    top = argparse.ArgumentParser(prog="python -m localhost", description="Muster on one machine.")
+    commands = top.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser(
+        "demo", help="do the main job before your eyes", description="Takes about ten seconds."
+    )
+    _add_fleet(demo)
+    serve = commands.add_parser(
+        "serve", help="keep it running on this machine", description=f"Until Ctrl-C. {AFRESH}"
+    )
+    _add_serve(serve)
+    by_hand = commands.add_parser("send", help="put a message into a queue of `serve`")
+    by_hand.add_argument("queue", choices=(RUNS, JOBS))
+    by_hand.add_argument("message", help='JSON, such as {"v": 1, "run": "<id>"}')
+    _add_state(by_hand)
+    return top
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    add = serve.add_argument
+    add("--port", type=int, default=_DEFAULTS.port, help="on 127.0.0.1 (default %(default)s)")
+    _add_state(serve)
+    add(
+        "--storage-ports",
+        type=_ports,
+        default=_DEFAULTS.storage_ports,
+        metavar="QUEUE:TABLE",
+        help="Azurite's ports, 0 for any free one (default 10001:10002)",
+    )
+    pace = serve.add_mutually_exclusive_group()
+    pace.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds per real second")
+    pace.add_argument(
+        "--advance", action="store_true", help="the clock stands until you move it, line by line"
+    )
+    azure = serve.add_argument_group("Azure")
+    azure.add_argument(
+        "--arm",
+        type=_url,
+        metavar="URL",
+        help="use this Azure Resource Manager; without it Azure is simulated, and what follows applies",
+    )
+    _add_fleet(azure)
+    azure.add_argument(
+        "--install-minutes",
+        type=_minutes,
+        default=_DEFAULTS.install_time,
+        metavar="A:B",
+        help="how long an install takes (default 3:12)",
+    )
+    faults = serve.add_argument_group(
+        "faults of the simulated Azure",
+        "Shares of cases from 0 to 1; without them it is at its best.",
+    )
+    for fault in fields(Faults):
+        if fault.name == "seed":
+            faults.add_argument(f"--{_switch(_SEED)}", type=int, default=0, help="which cases")
+        else:
+            faults.add_argument(
+                f"--{_switch(fault.name)}", type=_share, default=0.0, metavar="SHARE"
+            )
+
+
+def _add_fleet(target: argparse._ActionsContainer) -> None:
+    target.add_argument(
+        "--machines", type=_count, default=200, help="size of the fleet (default %(default)s)"
+    )
+    target.add_argument(
+        "--seed", type=int, default=1, help="which fleet of that size (default %(default)s)"
+    )
+
+
+def _add_state(target: argparse.ArgumentParser) -> None:
+    target.add_argument(
+        "--state",
+        type=Path,
+        default=_DEFAULTS.state,
+        metavar="FOLDER",
+        help="where the state is kept (default .local)",
+    )
+
+
+def serve_options(chosen: argparse.Namespace) -> ServeOptions:
+    """What `serve` was told; LocalhostError for switches that contradict each other."""
+    values = vars(chosen)
+    shares = {fault.name: values[fault.name] for fault in fields(Faults) if fault.name != "seed"}
+    options = ServeOptions(
+        port=chosen.port,
+        state=chosen.state,
+        storage_ports=chosen.storage_ports,
+        speed=None if chosen.advance else chosen.speed,
+        arm=chosen.arm,
+        machines=chosen.machines,
+        seed=chosen.seed,
+        faults=Faults(seed=values[_SEED], **shares),
+        install_time=chosen.install_minutes,
+    )
+    if options.arm and replace(options, **_ITS_OWN) != options:
+        raise LocalhostError("With --arm no Azure is simulated: leave out machines and faults.")
+    return options
+
+
+def _switch(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
+def _share(text: str) -> float:
+    if not 0 <= (share := float(text)) <= 1:
+        raise argparse.ArgumentTypeError("a share is a number from 0 to 1")
+    return share
+
+
+def _speed(text: str) -> float:
+    if not 0 < (speed := float(text)) <= 100_000:
+        raise argparse.ArgumentTypeError("a speed is above 0 and at most 100000")
+    return speed
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError("an address such as https://management.azure.com")
+    return text.rstrip("/")
+
+
+def _ports(text: str) -> Ports:
+    queue, _, table = text.partition(":")
+    return Ports(queue=int(queue), table=int(table))
+
+
+def _minutes(text: str) -> tuple[timedelta, timedelta]:
+    shortest, _, longest = text.partition(":")
+    first, last = timedelta(minutes=float(shortest)), timedelta(minutes=float(longest or shortest))
+    if not timedelta() <= first <= last:
+        raise argparse.ArgumentTypeError("A:B in minutes, A not above B")
+    return first, last
