@@ -37,7 +37,7 @@ INVARIANTS = (
 _INDENT = 3
 _BAR_WIDTH = 24
 _PLAIN_STEP = timedelta(minutes=5)
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{8}", re.IGNORECASE)
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Progress(Protocol):

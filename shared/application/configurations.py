@@ -23,8 +23,8 @@ from shared.application.preconditions import UNCONDITIONAL, Preconditions, Writt
 from shared.application.record_occurrences import record_due
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.ids import ResourceId
+from shared.domain.install_patches import azure_unsupported
 from shared.domain.machine import OsType
-from shared.domain.updates import azure_unsupported
 from shared.domain.window import MaintenanceWindow
 from shared.errors import (
     ConflictError,

@@ -21,6 +21,16 @@ from shared.domain.configuration import (
     PatchMode,
 )
 from shared.domain.ids import ResourceId, id_key
+from shared.domain.install_patches import (
+    InstallPatches,
+    LinuxParameters,
+    RebootSetting,
+    WindowsParameters,
+    parse_classifications,
+    parse_kbs,
+    parse_masks,
+    parse_reboot_setting,
+)
 from shared.domain.machine import MachineType, OsType
 from shared.domain.recurrence import OneTime, Recurrence, parse_recurrence
 from shared.domain.scope import (
@@ -35,17 +45,7 @@ from shared.domain.scope import (
     parse_tags,
 )
 from shared.domain.time_zones import parse_time_zone
-from shared.domain.updates import (
-    Classification,
-    InstallPatches,
-    LinuxParameters,
-    RebootSetting,
-    WindowsParameters,
-    parse_classifications,
-    parse_kbs,
-    parse_masks,
-    parse_reboot_setting,
-)
+from shared.domain.updates import Classification
 from shared.domain.window import NEVER_EXPIRES, MaintenanceWindow, parse_duration, parse_wall_clock
 from shared.errors import InvalidRequestError
 

@@ -25,10 +25,10 @@ from shared.application.ports import (
     Uncertain,
 )
 from shared.domain.configuration import MaintenanceConfiguration
+from shared.domain.install_patches import azure_unsupported, selects_nothing
 from shared.domain.machine import Ineligible, MachineState, MachineType, ineligible
 from shared.domain.records import Job, JobChange, Run, RunId, job_key, move
 from shared.domain.run import Outcome, Phase, Reason, Target, Writer
-from shared.domain.updates import azure_unsupported, selects_nothing
 from shared.errors import UnavailableError
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.install_patches import PLATFORM_DEFAULT, InstallPatches
 from shared.domain.scope import Filter
-from shared.domain.updates import PLATFORM_DEFAULT, InstallPatches
 from shared.domain.window import MaintenanceWindow
 
 

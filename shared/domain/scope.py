@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.domain.fields import read_strings, strings
 from shared.domain.machine import Machine, MachineType, OsType
 from shared.errors import InvalidRequestError, LimitExceededError
 
@@ -188,7 +189,7 @@ def parse_tags(
         if key in seen:
             raise InvalidRequestError(f"{path[:200]} is there in another case.", target=path)
         seen.add(key)
-        if not _strings(values, target=path) and not excludes:
+        if not strings(values, target=path) and not excludes:
             raise InvalidRequestError(
                 f"{path[:200]} lists no values; only a name that starts with '!' may.", target=path
             )
@@ -203,29 +204,6 @@ def parse_tag_operator(value: object, *, target: str = "filterOperator") -> TagO
         return TagOperator(str(value))
     except ValueError as error:
         raise InvalidRequestError(f"{target} must be Any or All.", target=target) from error
-
-
-def read_strings(
-    value: object, *, target: str, fault: Callable[[str], str | None]
-) -> tuple[str, ...]:
-    """Read a list of strings none of which is blank; null is an empty list.
-
-    *fault* says what is wrong with one of them, as the end of a sentence, or None.
-    """
-    strings = () if value is None else _strings(value, target=target)
-    for index, text in enumerate(strings):
-        wrong = fault(text) if text.strip() else "is blank"
-        if wrong:
-            raise InvalidRequestError(
-                f"'{text[:100]}' in {target} {wrong}.", target=f"{target}[{index}]"
-            )
-    return strings
-
-
-def _strings(value: object, *, target: str) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
-        raise InvalidRequestError(f"{target} must be a list of strings.", target=target)
-    return tuple(value)
 
 
 def _name_fault(term: str) -> str | None:

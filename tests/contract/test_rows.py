@@ -152,7 +152,9 @@ async def test_transaction_writes_all_and_answers_with_their_etags(rows: Rows) -
     [
         pytest.param(Write(verb=Verb.INSERT, row=a_row("there")), id="an insert"),
         pytest.param(Write(verb=Verb.MERGE, row=a_row("there", etag='W/"0"')), id="a stale merge"),
-        pytest.param(Write(verb=Verb.DELETE, row=a_row("there", etag='W/"0"')), id="a stale delete"),
+        pytest.param(
+            Write(verb=Verb.DELETE, row=a_row("there", etag='W/"0"')), id="a stale delete"
+        ),
         pytest.param(Write(verb=Verb.REPLACE, row=a_row("gone", etag='W/"0"')), id="a row gone"),
     ],
 )

@@ -49,6 +49,7 @@ class Fuse:
         self.when = when
         self.calls = 0
         self.hit = ""
+        self._is_armed = True
 
     async def read(self, name: str, call: Awaitable[T]) -> T:
         """A call without effect: it matters only that its answer never comes."""
@@ -70,13 +71,17 @@ class Fuse:
         if self.when is When.BEFORE:
             self._burn(name)
 
-    def disarm(self) -> None:
-        """Let nothing die any more."""
-        self.at = 0
+    def arm(self) -> None:
+        """Count from here on."""
+        self._is_armed = True
+
+    def rest(self) -> None:
+        """Neither count nor burn."""
+        self._is_armed = False
 
     def _burn(self, name: str, call: Awaitable[object] | None = None) -> None:
-        self.calls += 1
-        if self.calls != self.at:
+        self.calls += self._is_armed
+        if self.hit or self.calls != self.at:
             return
         self.hit = name
         if call is not None and hasattr(call, "close"):

@@ -26,10 +26,10 @@ from shared.application.ports import (
     Patching,
     Uncertain,
 )
+from shared.domain.install_patches import PLATFORM_DEFAULT
 from shared.domain.machine import Machine, MachineType, OsType, ineligible
 from shared.domain.records import Job, job_key
 from shared.domain.scope import Filter, Scope, matches
-from shared.domain.updates import PLATFORM_DEFAULT
 from shared.errors import UnavailableError
 
 START = datetime(2026, 1, 15, 2, 0, tzinfo=UTC)

@@ -4,15 +4,10 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
+from shared.domain.install_patches import InstallPatches, LinuxParameters, WindowsParameters
 from shared.domain.machine import Machine, MachineType, OsType
 from shared.domain.scope import Filter, Scope, TagOperator
-from shared.domain.updates import (
-    CLASSIFICATIONS,
-    InstallPatches,
-    LinuxParameters,
-    Update,
-    WindowsParameters,
-)
+from shared.domain.updates import CLASSIFICATIONS, Update
 
 SUBSCRIPTIONS = ("s1", "S1", "s2")
 GROUPS = ("web", "WEB", "db", "app")

@@ -6,6 +6,15 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from shared.domain.install_patches import (
+    LONGEST_MASK,
+    InstallPatches,
+    LinuxParameters,
+    parse_classifications,
+    parse_kbs,
+    parse_masks,
+    parse_reboot_setting,
+)
 from shared.domain.machine import OsType
 from shared.domain.scope import (
     Filter,
@@ -16,17 +25,8 @@ from shared.domain.scope import (
     parse_tag_operator,
     parse_tags,
 )
-from shared.domain.updates import (
-    LONGEST_MASK,
-    InstallPatches,
-    LinuxParameters,
-    Update,
-    parse_classifications,
-    parse_kbs,
-    parse_masks,
-    parse_reboot_setting,
-    select,
-)
+from shared.domain.selection import select
+from shared.domain.updates import Update
 from shared.errors import InvalidRequestError
 from tests.property.strategies_scope import Parser, json_values
 

@@ -5,16 +5,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.machine import OsType
-from shared.domain.updates import (
-    CLASSIFICATIONS,
+from shared.domain.install_patches import (
     InstallPatches,
     LinuxParameters,
-    Update,
     WindowsParameters,
-    select,
     selects_nothing,
 )
+from shared.domain.machine import OsType
+from shared.domain.selection import select
+from shared.domain.updates import CLASSIFICATIONS, Update
 from tests.property.strategies_scope import KBS, MASKS, updates, wishes
 
 systems = st.sampled_from(OsType)

@@ -17,14 +17,14 @@ from shared.application.ports import (
     Refused,
     Uncertain,
 )
-from shared.domain.machine import OsType
-from shared.domain.updates import (
-    Classification,
+from shared.domain.install_patches import (
     InstallPatches,
     LinuxParameters,
     WindowsParameters,
     selects_nothing,
 )
+from shared.domain.machine import OsType
+from shared.domain.updates import Classification
 
 UNREACHABLE_AGAIN = timedelta(minutes=1)
 THROTTLED_AGAIN = timedelta(seconds=60)

@@ -15,16 +15,15 @@ from shared.application.ports import (
     Refused,
     Uncertain,
 )
-from shared.domain.machine import Machine, MachineType, OsType
-from shared.domain.updates import (
-    CLASSIFICATIONS,
+from shared.domain.install_patches import (
     PLATFORM_DEFAULT,
-    Classification,
     InstallPatches,
     LinuxParameters,
     RebootSetting,
     WindowsParameters,
 )
+from shared.domain.machine import Machine, MachineType, OsType
+from shared.domain.updates import CLASSIFICATIONS, Classification
 from tests.unit.adapters.wire import Answer, wire
 
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"

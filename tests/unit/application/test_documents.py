@@ -11,9 +11,10 @@ from shared.application.documents import parse_assignment, parse_configuration, 
 from shared.application.merge_patch import merged
 from shared.application.ports import StoredAssignment
 from shared.domain.configuration import PatchMode
+from shared.domain.install_patches import PLATFORM_DEFAULT, RebootSetting
 from shared.domain.machine import MachineType, OsType
 from shared.domain.scope import TagOperator
-from shared.domain.updates import PLATFORM_DEFAULT, Classification, RebootSetting
+from shared.domain.updates import Classification
 from shared.domain.window import NEVER_EXPIRES
 from shared.errors import InvalidRequestError, LimitExceededError
 from tests.builders import (

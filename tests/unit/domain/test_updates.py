@@ -4,26 +4,23 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shared.domain.machine import OsType
-from shared.domain.updates import (
-    CLASSIFICATIONS,
+from shared.domain.install_patches import (
     LONGEST_MASK,
     PLATFORM_DEFAULT,
-    Classification,
     InstallPatches,
     LinuxParameters,
     RebootSetting,
-    Update,
     WindowsParameters,
     azure_unsupported,
-    classification_of,
     parse_classifications,
     parse_kbs,
     parse_masks,
     parse_reboot_setting,
-    select,
     selects_nothing,
 )
+from shared.domain.machine import OsType
+from shared.domain.selection import select
+from shared.domain.updates import CLASSIFICATIONS, Classification, Update, classification_of
 from shared.errors import InvalidRequestError
 
 CRITICAL, SECURITY, OTHER = CLASSIFICATIONS[OsType.LINUX]

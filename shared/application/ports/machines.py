@@ -1,0 +1,108 @@
+"""Which machines there are, and how they are patched."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.domain.install_patches import InstallPatches
+from shared.domain.machine import Machine, MachineState, MachineType, OsType
+from shared.domain.records import Job
+from shared.domain.report import InstallReport
+from shared.domain.scope import Scope
+from shared.domain.updates import UpdateRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryPage:
+    """Machines in the order of their keys; `last` is the key to go on after, or None at the end."""
+
+    machines: tuple[Machine, ...]
+    last: str | None
+
+
+class Inventory(Protocol):
+    """Which machines there are."""
+
+    async def is_readable(self, subscription: str) -> bool:
+        """Whether this app can see the subscription at all."""
+
+    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
+        """At most *limit* machines of a scope, keys greater than *after*.
+
+        It may hold machines that the scope does not match: the query narrows, `domain.scope.matches` decides.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOrder:
+    """What a machine is asked to do; `client_request_id` travels with the request."""
+
+    machine: Machine
+    os_type: OsType
+    install_patches: InstallPatches
+    maximum_duration: timedelta
+    client_request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The install was accepted: *operation* is to be asked after, *activity_id* is what it reports under."""
+
+    operation: str
+    activity_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Proof that nothing was started, and that asking again would change nothing (a 4xx but 408, 409, 429)."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNow:
+    """Proof that nothing was started, but it may be later.
+
+    `cause` is `unreachable` (no connection was made), `throttled` (429), `busy` (409) or `late` (the cut-off passed
+    before the request was sent); `again_in` is how long to wait.
+    """
+
+    message: str
+    cause: str
+    again_in: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertain:
+    """A time-out, a reset, 408 or 5xx: the install may have been started. Never ask again."""
+
+    message: str
+
+
+InstallReply = Accepted | Refused | NotNow | Uncertain
+
+
+class Patching(Protocol):
+    """Looks at machines, installs on them, and asks after installs, one machine at a time."""
+
+    async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
+        """The machine as it is now; None when it is gone."""
+
+    async def install(self, order: InstallOrder) -> InstallReply:
+        """Ask once, never again by itself; every failure is one of the replies, none an exception."""
+
+    async def ask_after(self, job: Job) -> InstallReport | None:
+        """What the service says of `job.operation`; None when it does not know."""
+
+
+class InstallReports(Protocol):
+    """Reports of installs in bulk, over all subscriptions that the app can see."""
+
+    def changed_since(self, instant: datetime, *, limit: int) -> AsyncIterator[list[InstallReport]]:
+        """Pages of at most *limit* installs whose report changed at or after *instant*, without their updates."""
+
+    async def updates_of(
+        self, activity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[UpdateRecord, ...]]:
+        """The updates of these installs, by activity id in lower case."""

@@ -1,0 +1,29 @@
+"""Reading one field of the wire: what every list of strings has in common."""
+
+from collections.abc import Callable
+
+from shared.errors import InvalidRequestError
+
+
+def read_strings(
+    value: object, *, target: str, fault: Callable[[str], str | None]
+) -> tuple[str, ...]:
+    """Read a list of strings none of which is blank; null is an empty list.
+
+    *fault* says what is wrong with one of them, as the end of a sentence, or None.
+    """
+    texts = () if value is None else strings(value, target=target)
+    for index, text in enumerate(texts):
+        wrong = fault(text) if text.strip() else "is blank"
+        if wrong:
+            raise InvalidRequestError(
+                f"'{text[:100]}' in {target} {wrong}.", target=f"{target}[{index}]"
+            )
+    return texts
+
+
+def strings(value: object, *, target: str) -> tuple[str, ...]:
+    """Read a list of strings, blank ones too."""
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise InvalidRequestError(f"{target} must be a list of strings.", target=target)
+    return tuple(value)
