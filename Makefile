@@ -11,11 +11,11 @@ help:  ## list the targets
 
 setup: .venv/.ready  ## install everything that is needed into .venv and node_modules
 
-demo: .venv/.ready  ## do the main job before your eyes, on a fleet of 200 simulated machines
-	@$(BIN)/python -m localhost demo
+demo: .venv/.ready  ## do the main job before your eyes, on a fleet of 200 simulated machines (ARGS=--help)
+	@$(BIN)/python -m localhost demo $(ARGS)
 
-serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it)
-	@$(BIN)/python -m localhost serve --port $(PORT)
+serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it, ARGS=--help says more)
+	@$(BIN)/python -m localhost serve --port $(PORT) $(ARGS)
 
 test: .venv/.ready  ## all tests
 	$(BIN)/pytest

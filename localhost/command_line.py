@@ -6,20 +6,20 @@ Whatever goes wrong in a way that can be foreseen is one sentence on stderr and 
 
 import argparse
 import asyncio
+import inspect
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.logging import RichHandler
 
+from localhost.arguments import address, count, minutes, ports, share, speed
 from localhost.azure.faults import Faults
-from localhost.azurite import AzuriteError, Ports
+from localhost.azurite import AzuriteError
 from localhost.demo import DemoOptions, run_demo
 from localhost.demo_output import DemoOutput
 from localhost.errors import LocalhostError
@@ -31,7 +31,7 @@ from localhost.serve import run_serve
 from localhost.serve_options import ServeOptions
 from shared.application.messages import JOBS, RUNS
 
-_EXPECTED = (LocalhostError, AzuriteError, HostSettingsError, UnsupportedFunctionError)
+_EXPECTED = (LocalhostError, AzuriteError, HostSettingsError, UnsupportedFunctionError, OSError)
 _INTERRUPTED = 130
 _SEED = "fault_seed"
 _DEFAULTS = ServeOptions()
@@ -78,7 +78,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m localhost", description="Muster on one machine.")
     commands = top.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
-        "demo", help="do the main job before your eyes", description="Takes about ten seconds."
+        "demo",
+        help="do the main job before your eyes",
+        description="Everything in it is thrown away afterwards.",
     )
     _add_fleet(demo)
     serve = commands.add_parser(
@@ -98,47 +100,47 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     _add_state(serve)
     add(
         "--storage-ports",
-        type=_ports,
+        type=ports,
         default=_DEFAULTS.storage_ports,
         metavar="QUEUE:TABLE",
         help="Azurite's ports, 0 for any free one (default 10001:10002)",
     )
     pace = serve.add_mutually_exclusive_group()
-    pace.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds per real second")
+    pace.add_argument("--speed", type=speed, default=1.0, help="virtual seconds per real second")
     pace.add_argument(
         "--advance", action="store_true", help="the clock stands until you move it, line by line"
     )
     azure = serve.add_argument_group("Azure")
     azure.add_argument(
         "--arm",
-        type=_url,
+        type=address,
         metavar="URL",
         help="use this Azure Resource Manager; without it Azure is simulated, and what follows applies",
     )
     _add_fleet(azure)
     azure.add_argument(
         "--install-minutes",
-        type=_minutes,
+        type=minutes,
         default=_DEFAULTS.install_time,
         metavar="A:B",
         help="how long an install takes (default 3:12)",
     )
     faults = serve.add_argument_group(
         "faults of the simulated Azure",
-        "Shares of cases from 0 to 1; without them it is at its best.",
+        inspect.getdoc(Faults),
     )
     for fault in fields(Faults):
         if fault.name == "seed":
             faults.add_argument(f"--{_switch(_SEED)}", type=int, default=0, help="which cases")
         else:
             faults.add_argument(
-                f"--{_switch(fault.name)}", type=_share, default=0.0, metavar="SHARE"
+                f"--{_switch(fault.name)}", type=share, default=0.0, metavar="SHARE"
             )
 
 
 def _add_fleet(target: argparse._ActionsContainer) -> None:
     target.add_argument(
-        "--machines", type=_count, default=200, help="size of the fleet (default %(default)s)"
+        "--machines", type=count, default=200, help="size of the fleet (default %(default)s)"
     )
     target.add_argument(
         "--seed", type=int, default=1, help="which fleet of that size (default %(default)s)"
@@ -177,41 +179,3 @@ def serve_options(chosen: argparse.Namespace) -> ServeOptions:
 
 def _switch(name: str) -> str:
     return name.replace("_", "-")
-
-
-def _count(text: str) -> int:
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return count
-
-
-def _share(text: str) -> float:
-    if not 0 <= (share := float(text)) <= 1:
-        raise argparse.ArgumentTypeError("a share is a number from 0 to 1")
-    return share
-
-
-def _speed(text: str) -> float:
-    if not 0 < (speed := float(text)) <= 100_000:
-        raise argparse.ArgumentTypeError("a speed is above 0 and at most 100000")
-    return speed
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise argparse.ArgumentTypeError("an address such as https://management.azure.com")
-    return text.rstrip("/")
-
-
-def _ports(text: str) -> Ports:
-    queue, _, table = text.partition(":")
-    return Ports(queue=int(queue), table=int(table))
-
-
-def _minutes(text: str) -> tuple[timedelta, timedelta]:
-    shortest, _, longest = text.partition(":")
-    first, last = timedelta(minutes=float(shortest)), timedelta(minutes=float(longest or shortest))
-    if not timedelta() <= first <= last:
-        raise argparse.ArgumentTypeError("A:B in minutes, A not above B")
-    return first, last

@@ -91,7 +91,9 @@ class DemoOutput:
         if not self.console.is_terminal:
             yield _Lines(self.console, next_at=opened_at)
             return
-        with Live(console=self.console, auto_refresh=False) as live:
+        waiting = Padding(f"{opened_at:%H:%M} UTC  resolving the scopes", (0, 0, 0, _INDENT))
+        with Live(waiting, console=self.console, auto_refresh=False) as live:
+            live.refresh()
             yield _Bar(live)
 
     def report(self, report: Report) -> None:

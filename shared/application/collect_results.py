@@ -76,7 +76,7 @@ async def _waiting_jobs(services: Services, now: datetime) -> list[_Waiting]:
     waiting = [one for some in found for one in some]
     async for run_id, until in services.agenda.for_correction():
         unknown = await _jobs_of(services, run_id, (Outcome.UNKNOWN,))
-        pass
+        await _count_corrections(services, run_id, len(unknown))
         if now > until:
             await services.agenda.end_correction(run_id)
         else:

@@ -27,7 +27,7 @@ from shared.application.ports import (
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.install_patches import azure_unsupported, selects_nothing
 from shared.domain.machine import Ineligible, MachineState, MachineType, ineligible
-from shared.domain.records import Job, JobChange, Run, RunId, job_key, move
+from shared.domain.records import Cancellation, Job, JobChange, Run, RunId, job_key, move
 from shared.domain.run import Outcome, Phase, Reason, Target, Writer
 from shared.errors import UnavailableError
 
@@ -44,16 +44,16 @@ _HELD = {
 async def start_job(services: Services, run_id: RunId, machine_id: str) -> None:
     """Start the job of a machine, if it is dispatched; otherwise nothing happens."""
     job = await services.jobs.get(run_id, job_key(machine_id))
-    run = await services.runs.get(run_id)
-    if job is None or run is None:
+    if job is None:
         logs.event(_log, "job.unknown", level=logging.WARNING, run=run_id.text, machine=machine_id)
         return
     if job.phase is not Phase.DISPATCHED:
         return
-    worker = _Worker(services, run)
     try:
-        claimed = await worker.claim(job)
-        await worker.work_on(claimed)
+        claimed = await _claim(services, run_id, job)
+        # Read after the claim: a cancellation that was acknowledged before it is seen.
+        if run := await services.runs.get(run_id):
+            await _Worker(services, run).work_on(claimed)
     except StaleError:
         # A twin of this message, or the next pass, was first: the row is theirs.
         logs.event(_log, "job.lost", run=run_id.text, machine=machine_id)
@@ -64,22 +64,31 @@ def client_request_id(run_id: RunId, key: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run_id.text.lower()}/{key}"))
 
 
+async def _claim(services: Services, run_id: RunId, job: Job) -> Job:
+    until = services.clock.now() + services.limits.claim
+    claim = uuid.uuid4().hex
+    return await _write(services, run_id, job, Phase.CLAIMED, claim=claim, claimed_until=until)
+
+
+async def _write(services: Services, run_id: RunId, job: Job, target: Target, **fields: Any) -> Job:
+    """Move a job under the ETag of the write before; raises `StaleError`."""
+    change = move(job, target, by=Writer.START_JOB, **fields)
+    etag = await services.jobs.change(run_id, change)
+    logs.event(_log, f"job.{target.lower()}", run=run_id.text, machine=job.machine_id)
+    return replace(job, **change.columns, etag=etag)
+
+
 class _Worker:
-    """One attempt at one job: every write is conditional on the one before it."""
+    """One attempt at one claimed job: every write is conditional on the one before it."""
 
     def __init__(self, services: Services, run: Run) -> None:
         self._services = services
         self._run = run
         self._limits = services.limits
 
-    async def claim(self, job: Job) -> Job:
-        until = self._services.clock.now() + self._limits.claim
-        return await self._move(job, Phase.CLAIMED, claim=uuid.uuid4().hex, claimed_until=until)
-
     async def work_on(self, job: Job) -> None:
-        run = await self._services.runs.get(self._run.id)
-        if run is None or run.cancellation:
-            await self._end_cancelled(job, run)
+        if self._run.cancellation:
+            await self._end_cancelled(job, self._run.cancellation)
         elif self._is_late(job):
             await self._end_late(job)
         elif holder := await self._held_by_other(job):
@@ -184,12 +193,11 @@ class _Worker:
         else:
             await self._queue_again(job, self._limits.busy_again, Reason.BUSY, message)
 
-    async def _end_cancelled(self, job: Job, run: Run | None) -> None:
-        cancellation = run.cancellation if run else None
-        reason = cancellation.reason if cancellation else Reason.CONFIGURATION_GONE
-        by = cancellation.by if cancellation else "muster"
-        message = f"The run was cancelled by {by}."
-        await self._end(job, Outcome.CANCELLED, Ineligible(reason=reason, message=message))
+    async def _end_cancelled(self, job: Job, cancellation: Cancellation) -> None:
+        why = Ineligible(
+            reason=cancellation.reason, message=f"The run was cancelled by {cancellation.by}."
+        )
+        await self._end(job, Outcome.CANCELLED, why)
 
     async def _end_late(self, job: Job) -> None:
         if job.held_by is Reason.BUSY:
@@ -221,10 +229,7 @@ class _Worker:
         )
 
     async def _move(self, job: Job, target: Target, **fields: Any) -> Job:
-        change = move(job, target, by=Writer.START_JOB, **fields)
-        etag = await self._services.jobs.change(self._run.id, change)
-        logs.event(_log, f"job.{target.lower()}", run=self._run.id.text, machine=job.machine_id)
-        return replace(job, **change.columns, etag=etag)
+        return await _write(self._services, self._run.id, job, target, **fields)
 
     def _cut_off(self, job: Job) -> datetime:
         return self._limits.cut_off(self._run.ends_at, job.machine_type)

@@ -121,7 +121,7 @@ async def closed(drill: CrashingDrill) -> Run:
     while drill.clock.instant < since + LAST_WORD and not is_closed(drill):
         # All that happens in the second hour is that it passes.
         is_busy = drill.clock.instant < since + 12 * MINUTE
-        await drill.run_until(drill.clock.instant + (MINUTE if is_busy else 5 * MINUTE))
+        await drill.run_until(drill.clock.instant + (MINUTE if is_busy else 15 * MINUTE))
     await drill.run_until(drill.clock.instant + 2 * MINUTE)
     drill.fuse.rest()
     (run,) = await drill.runs()

@@ -16,8 +16,8 @@ Value = str | int | float | bool
 
 BATCH = 100
 """Rows in one transaction (learn.microsoft.com/rest/api/storageservices, entity group transactions)."""
-_BATCH_CHARACTERS = 300_000
-"""Text in one transaction: its 4 MiB hold that, whatever the encoding makes of it."""
+_BATCH_CHARACTERS = 150_000
+"""Text in one transaction: far less than its 4 MiB hold, whatever the encoding makes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
