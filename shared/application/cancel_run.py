@@ -9,6 +9,7 @@ from dataclasses import replace
 from shared.application.callers import Caller, Role, require
 from shared.application.change_run import change_run
 from shared.application.documents import parse_configuration
+from shared.application.history import get_machine_run
 from shared.application.ports import Services, StaleError, StoredConfiguration
 from shared.domain.records import Cancellation, Run, RunId, RunKind, parse_run_key
 from shared.domain.run import Reason, RunStatus
@@ -37,6 +38,19 @@ async def cancel_run(services: Services, run_id: RunId, *, caller: Caller) -> Ru
             return await services.runs.insert(run)
         except StaleError:
             continue  # the timer was first: cancel what it started
+
+
+async def cancel_machine_run(
+    services: Services, machine_id: str, *, key: str, caller: Caller
+) -> Run:
+    """Cancel a run of this machine alone; raises as `get_machine_run`, and `ConflictError` for a run of more."""
+    require(caller, Role.OPERATOR)
+    run = await get_machine_run(services, machine_id, key=key, caller=caller)
+    if not run.target:
+        raise ConflictError(
+            f"The run {run.id.text} is for other machines too: cancel it there, under its own id."
+        )
+    return await cancel_run(services, run.id, caller=caller)
 
 
 async def cancel_open_runs(services: Services, configuration_id: str, *, caller: Caller) -> None:

@@ -31,7 +31,7 @@ async def freeze_run(services: Services, run: Run) -> Run:
         return await change_leased(services, run, frozen_at=now, resolved_at=now)
     there = await _rows_of(services, run)
     if run.leased_until is None or services.clock.now() >= run.leased_until:
-        raise StaleError(run.id.text)
+        raise StaleError(run.id.text)  # what was read may be a successor's
     await _freeze(services, run, there)
     return await change_leased(services, run, frozen_at=services.clock.now())
 

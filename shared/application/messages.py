@@ -5,7 +5,7 @@ Queue `runs`: `{"v": 1, "configuration": "<id>", "requestId": "<choice of the ca
 to start a job. Messages carry keys and a version, never state; any of them may come twice, late, or out of order.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -21,7 +21,7 @@ _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    v: Literal[1]
+    v: Annotated[int, Field(ge=1, le=1)]  # a `Literal[1]` takes true for 1
 
 
 class RunRequest(_Message):

@@ -8,13 +8,11 @@ full minutes, so the two can't meet, whatever the window becomes.
 from datetime import datetime, timedelta
 
 from shared.application.callers import Caller, Role, require
-from shared.application.documents import parse_configuration, scope_of
-from shared.application.ports import Services, StaleError, StoredAssignment, StoredConfiguration
-from shared.domain.ids import ResourceId
-from shared.domain.machine import Machine, MachineType
+from shared.application.documents import parse_configuration
+from shared.application.find_machine import configurations_matching, find_machine
+from shared.application.ports import Services, StaleError, StoredConfiguration
 from shared.domain.records import Run, RunId, RunKind, run_key
-from shared.domain.scope import matches
-from shared.errors import ConflictError, InvalidRequestError, NotFoundError
+from shared.errors import ConflictError, NotFoundError
 
 _ATTEMPTS = 20
 
@@ -58,16 +56,13 @@ async def start_machine_runs(services: Services, machine_id: str, *, caller: Cal
     The answer is the run with the latest key. Raises `NotFoundError` when nothing matches or there is no such machine.
     """
     require(caller, Role.OPERATOR)
-    machine = await _machine(services, machine_id)
-    wanted = {
-        assignment.configuration_id.lower(): assignment.configuration_id
-        for assignment in await _matching(services, machine)
-    }
+    machine = (await find_machine(services, machine_id)).machine
+    wanted = await configurations_matching(services, machine)
     if not wanted:
         raise NotFoundError(f"No maintenance configuration matches {machine_id}.")
     runs = [
         await start_configuration_run(services, one, caller=caller, target=machine.id)
-        for one in wanted.values()
+        for one in wanted
     ]
     return max(runs, key=lambda run: run.key)
 
@@ -134,26 +129,3 @@ def _run(
         request_id=request_id,
         target=target,
     )
-
-
-async def _machine(services: Services, machine_id: str) -> Machine:
-    try:
-        machine_type = MachineType(ResourceId.parse(machine_id).type)
-    except ValueError as error:
-        raise InvalidRequestError(f"'{machine_id[:200]}' is not the id of a machine.") from error
-    state = await services.patching.inspect(machine_id, machine_type)
-    if state is None:
-        raise NotFoundError(f"There is no machine {machine_id}.")
-    return state.machine
-
-
-async def _matching(services: Services, machine: Machine) -> list[StoredAssignment]:
-    subscription = f"/subscriptions/{machine.subscription}"
-    group = f"{subscription}/resourceGroups/{machine.resource_group}"
-    found = [one async for one in services.assignments.list(machine.id)]
-    for scope_id in (subscription, group):
-        async for assignment in services.assignments.list(scope_id):
-            scope = scope_of(assignment)
-            if scope and matches(scope, machine):
-                found.append(assignment)
-    return found

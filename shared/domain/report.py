@@ -2,14 +2,19 @@
 
 A job never claims more than was reported: `InProgress` and `Unknown` are no final words, and a warning in the report
 is a warning in the outcome. Source of the words: Compute 2024-07-01, `VirtualMachineInstallPatchesResult`.
+
+An install whose request was lost is known by its machine, by who started it, and by when.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from shared.domain.records import UpdateCounts
+from shared.domain.records import Job, UpdateCounts
 from shared.domain.run import Outcome, Reason
 from shared.domain.updates import UpdateRecord
+
+_EARLY = timedelta(minutes=1)
+_LATE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,13 @@ class InstallReport:
     def is_final(self) -> bool:
         """Whether the word is final."""
         return self.status in {"Succeeded", "CompletedWithWarnings", "Failed"}
+
+
+def may_be_of(report: InstallReport, job: Job) -> bool:
+    """Whether this may be the install that *job* asked for without hearing of it, seen among its machine's installs."""
+    if job.starting_at is None or report.started_by != "User":
+        return False
+    return job.starting_at - _EARLY <= report.started_at <= job.starting_at + _LATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,10 +37,15 @@ async def test_configuration_is_replaced_by_its_etag_only(stored: Stores) -> Non
     assert await stored["configurations"].get(CONFIGURATION) == second
 
 
-async def test_deleted_configuration_is_gone_and_deleting_again_is_fine(stored: Stores) -> None:
-    await stored["configurations"].insert(a_configuration())
+async def test_configuration_is_deleted_by_its_etag_and_deleting_again_is_fine(
+    stored: Stores,
+) -> None:
+    first = await stored["configurations"].insert(a_configuration())
+    second = await stored["configurations"].replace(first)
+    with pytest.raises(StaleError):
+        await stored["configurations"].delete(first)
     for _ in range(2):
-        await stored["configurations"].delete(CONFIGURATION)
+        await stored["configurations"].delete(second)
     assert await stored["configurations"].get(CONFIGURATION) is None
 
 
@@ -49,12 +54,10 @@ async def test_configurations_are_listed_by_subscription_and_by_group(stored: St
     stranger = OTHER.replace(SUBSCRIPTION, "2" + SUBSCRIPTION[1:])
     for one in (CONFIGURATION, OTHER, neighbour, stranger):
         await stored["configurations"].insert(a_configuration(one))
-    assert [c.id async for c in stored["configurations"].list(SCOPE.upper())] == [
-        CONFIGURATION,
-        OTHER,
-        neighbour,
-    ]
-    assert [c.id async for c in stored["configurations"].list(GROUP)] == [CONFIGURATION, OTHER]
+    in_subscription = {one.id async for one in stored["configurations"].list(SCOPE.upper())}
+    assert in_subscription == {CONFIGURATION, OTHER, neighbour}
+    in_group = [one.id async for one in stored["configurations"].list(GROUP)]
+    assert in_group == [CONFIGURATION, OTHER]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""Hearing what machines report: in bulk since the watermark, and by asking directly where the bulk is silent.
+
+A report finds its job by activity id; a job whose reply was lost is found by machine, starter and time.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared import logs
+from shared.application.concurrency import gather_bounded
+from shared.application.ports import Services
+from shared.domain.records import Job, Run
+from shared.domain.report import InstallReport, may_be_of
+from shared.domain.run import Phase
+from shared.domain.updates import UpdateRecord
+from shared.errors import UnavailableError
+
+_log = logging.getLogger(__name__)
+
+_ASK_EVERY = 5
+"""Minutes between two direct questions about one install; which minute is the job's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A job that waits for a word, and its run."""
+
+    run: Run
+    job: Job
+
+
+@dataclass(slots=True, kw_only=True)
+class Heard:
+    """The report of each job, and the updates of final ones, as far as they could be read; None: not at all."""
+
+    reports: dict[tuple[str, str], InstallReport] = field(default_factory=dict)
+    updates: Mapping[str, tuple[UpdateRecord, ...]] | None = field(default_factory=dict)
+    is_complete: bool = True
+
+
+def key_of(one: Waiting) -> tuple[str, str]:
+    """What a waiting job is found by."""
+    return one.run.id.text.lower(), one.job.key
+
+
+async def read_reports(services: Services, waiting: list[Waiting], heard: Heard) -> None:
+    """Hear what the bulk reports say of each job."""
+    index = _Index(waiting)
+    try:
+        async for page in services.reports.changed_since(
+            await _since(services, waiting), limit=services.limits.report_page
+        ):
+            for report in page:
+                if one := index.find(report):
+                    heard.reports[key_of(one)] = report
+    except UnavailableError as error:
+        heard.is_complete = False
+        logs.event(_log, "reports.unreadable", level=logging.WARNING, problem=error.message)
+
+
+async def _since(services: Services, waiting: list[Waiting]) -> datetime:
+    """The watermark less an overlap for late rows; never earlier than the first install waited for.
+
+    A job may have become `uncertain` after its report was passed over, so the search goes back to the first of these.
+    """
+    first = min(_began(one) for one in waiting)
+    lost = (_began(one) for one in waiting if one.job.phase is Phase.UNCERTAIN)
+    watermark = await services.agenda.watermark() or first
+    return max(first, min([watermark, *lost])) - services.limits.overlap
+
+
+def _began(one: Waiting) -> datetime:
+    return one.job.starting_at or one.run.starts_at
+
+
+class _Index:
+    """Finds the job that a report belongs to."""
+
+    def __init__(self, waiting: Iterable[Waiting]) -> None:
+        self._by_activity: dict[str, Waiting] = {}
+        self._by_machine: dict[str, list[Waiting]] = {}
+        for one in waiting:
+            if one.job.activity_id:
+                self._by_activity[one.job.activity_id.lower()] = one
+            else:
+                self._by_machine.setdefault(one.job.machine_id.lower(), []).append(one)
+
+    def find(self, report: InstallReport) -> Waiting | None:
+        if known := self._by_activity.get(report.activity_id.lower()):
+            return known
+        candidates = self._by_machine.get(report.machine_id.lower(), [])
+        return next((one for one in candidates if may_be_of(report, one.job)), None)
+
+
+async def ask_directly(
+    services: Services, unheard: Sequence[Waiting], now: datetime
+) -> dict[tuple[str, str], InstallReport]:
+    asked = [
+        one for one in unheard if _is_to_be_asked(one, now, services.limits.ask_directly_after)
+    ]
+    replies = await gather_bounded(
+        (_ask(services, one.job) for one in asked), services.limits.parallel
+    )
+    return {key_of(one): reply for one, reply in zip(asked, replies, strict=True) if reply}
+
+
+def _is_to_be_asked(one: Waiting, now: datetime, after: timedelta) -> bool:
+    if not one.job.operation or one.job.starting_at is None:
+        return False
+    turn = int(one.job.key[:8], 16) % _ASK_EVERY
+    is_its_minute = int(now.timestamp()) // 60 % _ASK_EVERY == turn
+    return now - one.job.starting_at >= after and is_its_minute
+
+
+async def _ask(services: Services, job: Job) -> InstallReport | None:
+    try:
+        return await services.patching.ask_after(job)
+    except UnavailableError:
+        return None
+
+
+async def read_updates(services: Services, heard: Heard) -> None:
+    reports = heard.reports.values()
+    wanted = [one.activity_id for one in reports if one.is_final and one.updates is None]
+    if not wanted:
+        return
+    try:
+        heard.updates = await services.reports.updates_of(wanted, limit=services.limits.report_page)
+    except UnavailableError as error:
+        heard.updates, heard.is_complete = None, False
+        logs.event(_log, "updates.unreadable", level=logging.WARNING, problem=error.message)

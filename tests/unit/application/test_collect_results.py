@@ -1,0 +1,145 @@
+"""The collector under trouble: what was unreadable is read again, and a correction leaves nothing of the old word."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from shared.adapters.memory.machines import LOST, MemoryFleet
+from shared.adapters.memory.services import services as memory_services
+from shared.domain.records import Job
+from shared.domain.report import InstallReport
+from shared.domain.run import Outcome
+from shared.domain.updates import UpdateRecord
+from shared.errors import UnavailableError
+from tests.builders import WINDOW_OPENS, a_machine, a_state
+from tests.drill import MINUTE, Drill
+
+HOUR = timedelta(hours=1)
+LAST_WORD = WINDOW_OPENS + 4 * HOUR
+
+
+class TroubledFleet(MemoryFleet):
+    """Bulk reports, and the updates in them, that may be unreadable."""
+
+    reports_fail = False
+    updates_fail = False
+
+    async def changed_since(
+        self, instant: datetime, *, limit: int
+    ) -> AsyncIterator[list[InstallReport]]:
+        if self.reports_fail:
+            raise UnavailableError("Resource Graph is away.")
+        async for page in super().changed_since(instant, limit=limit):
+            yield page
+
+    async def updates_of(
+        self, activity_ids: Sequence[str], *, limit: int
+    ) -> Mapping[str, tuple[UpdateRecord, ...]]:
+        if self.updates_fail:
+            raise UnavailableError("Resource Graph is away.")
+        return await super().updates_of(activity_ids, limit=limit)
+
+
+class TroubledDrill(Drill):
+    """A drill of one machine over a fleet whose reports may fail."""
+
+    def __init__(self) -> None:
+        super().__init__([a_state()])
+        self.troubled = TroubledFleet(self.clock, [a_state()])
+        self.fleet = self.troubled
+        self.services = memory_services(
+            self.clock, rows=self.rows, outbox=self.outbox, fleet=self.troubled
+        )
+
+    async def start(self) -> None:
+        """Tick until the install has been asked for."""
+        await self.configure()
+        self.clock.instant = WINDOW_OPENS - MINUTE
+        await self.run_until(WINDOW_OPENS)
+        assert len(self.fleet.installs) == 1
+
+    async def job(self) -> Job:
+        (job,) = await self.jobs()
+        return job
+
+
+async def test_watermark_moves_with_a_pass_that_read_all_and_with_no_other() -> None:
+    drill = TroubledDrill()
+    await drill.start()
+    assert await drill.services.agenda.watermark() == WINDOW_OPENS
+    drill.troubled.reports_fail = True
+    await drill.run_until(WINDOW_OPENS + 2 * MINUTE)
+    assert await drill.services.agenda.watermark() == WINDOW_OPENS
+    drill.troubled.reports_fail = False
+    await drill.run_until(WINDOW_OPENS + 3 * MINUTE)
+    assert await drill.services.agenda.watermark() == WINDOW_OPENS + 3 * MINUTE
+
+
+async def test_report_that_came_while_reports_were_unreadable_still_counts() -> None:
+    """It is an uncertain job's only chance: there is no operation to ask after."""
+    drill = TroubledDrill()
+    drill.fleet.replies[a_machine().key] = [LOST]
+    await drill.start()
+    drill.troubled.reports_fail = True
+    await drill.run_until(WINDOW_OPENS + HOUR)
+    drill.troubled.reports_fail = False
+    await drill.run_until(WINDOW_OPENS + HOUR + 2 * MINUTE)
+    assert (await drill.job()).outcome is Outcome.SUCCEEDED
+    assert await drill.broken() == []
+
+
+async def test_outcome_waits_for_updates_that_can_not_be_read_yet() -> None:
+    drill = TroubledDrill()
+    await drill.start()
+    drill.troubled.updates_fail = True
+    await drill.run_until(WINDOW_OPENS + HOUR)
+    assert (await drill.job()).outcome is None
+    drill.troubled.updates_fail = False
+    await drill.run_until(WINDOW_OPENS + HOUR + 6 * MINUTE)
+    job = await drill.job()
+    assert job.outcome is Outcome.SUCCEEDED
+    assert job.ended_at == WINDOW_OPENS + 5 * MINUTE
+    assert len(await drill.services.updates.list((await drill.runs())[0].id, job.key)) == 2
+    assert await drill.broken() == []
+
+
+async def test_outcome_waits_for_updates_until_the_last_word_and_no_longer() -> None:
+    drill = TroubledDrill()
+    await drill.start()
+    drill.troubled.updates_fail = True
+    drill.clock.instant = LAST_WORD - 2 * MINUTE
+    await drill.run_until(LAST_WORD - MINUTE)
+    assert (await drill.job()).outcome is None
+    await drill.run_until(LAST_WORD + 2 * MINUTE)
+    assert (await drill.job()).outcome is Outcome.SUCCEEDED
+    assert not (await drill.runs())[0].status.is_open
+
+
+async def test_correction_leaves_nothing_of_the_old_word_but_its_trace() -> None:
+    drill = TroubledDrill()
+    drill.fleet.silent.add(a_machine().key)
+    await drill.start()
+    drill.clock.instant = LAST_WORD - MINUTE
+    await drill.run_until(LAST_WORD + 2 * MINUTE)
+    unknown = await drill.job()
+    assert unknown.outcome is Outcome.UNKNOWN
+    drill.fleet.silent.clear()
+    await drill.run_until(LAST_WORD + 12 * MINUTE)
+    corrected = await drill.job()
+    assert (corrected.outcome, corrected.reason) == (Outcome.SUCCEEDED, None)
+    assert corrected.message == "1 updates installed."
+    (trace,) = corrected.trace
+    assert unknown.message in trace
+
+
+async def test_report_that_was_passed_over_is_found_when_its_job_turns_out_uncertain() -> None:
+    """A pass that came late made the job `uncertain` when the watermark was far ahead already."""
+    drill = Drill([a_state()])
+    drill.fleet.replies[a_machine().key] = [LOST]
+    await drill.configure()
+    await drill.run_until(WINDOW_OPENS, step=HOUR)
+    drill.clock.advance(40 * MINUTE)
+    await drill.services.agenda.set_watermark(drill.clock.now())
+    await drill.run_until(drill.clock.instant + 5 * MINUTE)
+    (job,) = await drill.jobs()
+    assert (job.outcome, job.adopted) == (Outcome.SUCCEEDED, True)
+    assert await drill.broken() == []
