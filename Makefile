@@ -14,8 +14,8 @@ setup: .venv/.ready  ## install everything that is needed into .venv and node_mo
 demo: .venv/.ready  ## do the main job before your eyes, on a fleet of 200 simulated machines (ARGS=--help)
 	@$(BIN)/python -m localhost demo $(ARGS)
 
-serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it, ARGS=--help says more)
-	@$(BIN)/python -m localhost serve --port $(PORT) $(ARGS)
+serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it, TLS=1 answers https, ARGS=--help says more)
+	@$(BIN)/python -m localhost serve --port $(PORT) $(if $(filter 1,$(TLS)),--tls) $(ARGS)
 
 test: .venv/.ready  ## all tests
 	$(BIN)/pytest

@@ -21,7 +21,7 @@ from localhost.azure.server import LocalAzure, serve
 from localhost.azurite import start_azurite
 from localhost.clocks import ManualClock
 from localhost.evidence import broken_invariants
-from localhost.host import Host
+from localhost.functions.host import Host
 from localhost.stage import stage
 from shared import bootstrap
 from shared.application.ports import Services

@@ -20,15 +20,15 @@ from rich.logging import RichHandler
 from localhost.arguments import address, count, minutes, ports, share, speed
 from localhost.azure.faults import Faults
 from localhost.azurite import AzuriteError
-from localhost.demo import DemoOptions, run_demo
-from localhost.demo_output import DemoOutput
+from localhost.demo.output import DemoOutput
+from localhost.demo.run import DemoOptions, run_demo
 from localhost.errors import LocalhostError
-from localhost.function_index import UnsupportedFunctionError
-from localhost.greeting import AFRESH
-from localhost.host_settings import HostSettingsError
+from localhost.functions.function_index import UnsupportedFunctionError
+from localhost.functions.host_settings import HostSettingsError
 from localhost.send import send
-from localhost.serve import run_serve
-from localhost.serve_options import ServeOptions
+from localhost.serve.greeting import AFRESH
+from localhost.serve.options import ServeOptions
+from localhost.serve.run import run_serve
 from shared.application.messages import JOBS, RUNS
 
 _EXPECTED = (LocalhostError, AzuriteError, HostSettingsError, UnsupportedFunctionError, OSError)
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo(chosen: argparse.Namespace) -> int:
-    console = Console()
+    console = Console(highlight=False)
     # A warning of the app stands above the bar, not in it.
     logging.basicConfig(
         level=logging.WARNING,
@@ -97,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     add = serve.add_argument
     add("--port", type=int, default=_DEFAULTS.port, help="on 127.0.0.1 (default %(default)s)")
+    add("--tls", action="store_true", help="answer https, with a certificate of its own")
     _add_state(serve)
     add(
         "--storage-ports",
@@ -110,6 +111,11 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     pace.add_argument(
         "--advance", action="store_true", help="the clock stands until you move it, line by line"
     )
+    _add_azure(serve)
+    _add_faults(serve)
+
+
+def _add_azure(serve: argparse.ArgumentParser) -> None:
     azure = serve.add_argument_group("Azure")
     azure.add_argument(
         "--arm",
@@ -125,10 +131,11 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         metavar="A:B",
         help="how long an install takes (default 3:12)",
     )
-    faults = serve.add_argument_group(
-        "faults of the simulated Azure",
-        inspect.getdoc(Faults),
-    )
+
+
+def _add_faults(serve: argparse.ArgumentParser) -> None:
+    """A switch for each field, explained by the class itself."""
+    faults = serve.add_argument_group("faults of the simulated Azure", inspect.getdoc(Faults))
     for fault in fields(Faults):
         if fault.name == "seed":
             faults.add_argument(f"--{_switch(_SEED)}", type=int, default=0, help="which cases")
@@ -163,6 +170,7 @@ def serve_options(chosen: argparse.Namespace) -> ServeOptions:
     shares = {fault.name: values[fault.name] for fault in fields(Faults) if fault.name != "seed"}
     options = ServeOptions(
         port=chosen.port,
+        tls=chosen.tls,
         state=chosen.state,
         storage_ports=chosen.storage_ports,
         speed=None if chosen.advance else chosen.speed,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from localhost.clocks import ManualClock
-from localhost.host import Host
+from localhost.functions.host import Host
 from shared.application.evaluate_schedules import NEVER
 from shared.application.ports import Services
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from azure.storage.queue import QueueClient
 
-from localhost.state_folder import StateFolder
+from localhost.serve.state_folder import StateFolder
 
 
 def send(queue: str, text: str, *, state: Path) -> None:

@@ -5,13 +5,14 @@ The app learns where its storage and its Azure are from settings, as it does any
 
 import os
 import runpy
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import azure.functions as func
 
-from localhost.host import Host
+from localhost.functions.host import Host
 from shared import bootstrap
 from shared.application.ports import Clock
 
@@ -27,10 +28,12 @@ async def stage(
     port: int = 0,
     state: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Host]:
     """The running host: *storage* is a connection string, *arm* the address of an Azure Resource Manager.
 
-    *settings* are further app settings. One stage at a time in a process: the settings are its environment.
+    *settings* are further app settings, *tls* the certificate to answer https with. One stage at a time in a process:
+    the settings are its environment.
     """
     environment = {
         "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -42,7 +45,13 @@ async def stage(
     bootstrap.use_clock(clock)
     try:
         async with Host(
-            load_app(), root=ROOT, clock=clock, environment=environment, port=port, state=state
+            load_app(),
+            root=ROOT,
+            clock=clock,
+            environment=environment,
+            port=port,
+            state=state,
+            tls=tls,
         ) as host:
             yield host
     finally:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
@@ -18,12 +19,17 @@ from azure.storage.queue.aio import QueueServiceClient
 from shared import logs
 from shared.adapters.arm import ArmClient, StaticCredential
 from shared.adapters.clock import SystemClock
+from shared.adapters.identity.app_service import AppServicePrincipal
+from shared.adapters.identity.entra import EntraTokens
+from shared.adapters.identity.local import LocalCaller
 from shared.adapters.inventory.resource_graph import ResourceGraphInventory
+from shared.adapters.patching.assessments import ResourceGraphAssessments
 from shared.adapters.patching.azure import AzurePatching
 from shared.adapters.patching.reports import ResourceGraphReports
 from shared.adapters.storage.azure_rows import AzureRows
 from shared.adapters.storage.queues import AzureOutbox
 from shared.adapters.storage.stores import stores
+from shared.application.callers import Authentication
 from shared.application.ports import Clock, Services
 from shared.settings import Settings
 
@@ -59,6 +65,11 @@ def settings() -> Settings:
     return _worker.settings
 
 
+def authentication() -> Authentication:
+    """How this process finds out who calls: kept as long as the settings are the same, for it keeps keys."""
+    return _authentication(settings())
+
+
 def use_clock(clock: Clock) -> None:
     """Take time from *clock* from now on; to be called before the first `services()`."""
     _worker.clock = clock
@@ -69,6 +80,7 @@ async def close() -> None:
     stack = _worker.stack
     _worker.stack = _worker.services = _worker.settings = None
     _worker.building = asyncio.Lock()
+    _authentication.cache_clear()
     if stack:
         await stack.aclose()
 
@@ -95,8 +107,25 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
             inventory=ResourceGraphInventory(arm),
             patching=AzurePatching(arm, clock),
             reports=ResourceGraphReports(arm),
+            assessment_reports=ResourceGraphAssessments(arm),
             **stores(AzureRows(tables)),
         )
+
+
+@lru_cache(maxsize=1)
+def _authentication(settings: Settings) -> Authentication:
+    if settings.app_service_auth:
+        return AppServicePrincipal(
+            tenant=settings.tenant, is_switched_on=settings.azure_checks_callers
+        )
+    if settings.tenant:
+        return EntraTokens(
+            tenant=settings.tenant,
+            audience=settings.audience,
+            authority=settings.authority,
+            clock=SystemClock(),
+        )
+    return LocalCaller(is_in_azure=settings.is_in_azure)
 
 
 def _credential(settings: Settings) -> AsyncTokenCredential:

@@ -9,6 +9,7 @@
     ├── NotFoundError              what was asked for does not exist
     ├── ConflictError              it exists, but its state forbids the request
     ├── PreconditionFailedError    a stale ETag
+    ├── NotServedError             Azure has such an operation; this product does not
     ├── IllegalTransitionError     a state change that the tables of `domain.run` do not know
     └── UnavailableError           a service that we need did not answer as it should; retry is right
 
@@ -94,6 +95,12 @@ class PreconditionFailedError(MusterError):
     """The caller's ETag is stale."""
 
     code = "PreconditionFailed"
+
+
+class NotServedError(MusterError):
+    """An operation of Azure's that makes no sense here; the message says why."""
+
+    code = "NotImplemented"
 
 
 class IllegalTransitionError(MusterError):

@@ -15,6 +15,7 @@ from shared.application.limits import Limits
 
 Margin = Annotated[timedelta, Field(ge=timedelta(minutes=25), le=timedelta(hours=3))]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class Settings(BaseSettings):
@@ -29,12 +30,25 @@ class Settings(BaseSettings):
     queue_endpoint: str = Field(default="", validation_alias="AzureWebJobsStorage__queueServiceUri")
     table_endpoint: str = Field(default="", validation_alias="AzureWebJobsStorage__tableServiceUri")
     website_instance_id: str = Field(default="", validation_alias="WEBSITE_INSTANCE_ID")
-    """Set by Azure App Service: the app finds itself in Azure."""
+    website_pod_name: str = Field(default="", validation_alias="WEBSITE_POD_NAME")
+    website_site_name: str = Field(default="", validation_alias="WEBSITE_SITE_NAME")
+    """Azure sets at least one of the three, by the hosting plan: the app finds itself in Azure."""
+    website_auth_enabled: str = Field(default="", validation_alias="WEBSITE_AUTH_ENABLED")
+    """`True` where Azure has App Service authentication switched on for the app."""
 
     arm_endpoint: str = "https://management.azure.com"
     """Azure Resource Manager; other clouds have other addresses."""
     arm_scope: str = ""
     """The token's scope; empty means `<arm_endpoint>/.default`."""
+
+    tenant: str = Field(default="", pattern=f"^({GUID})?$")
+    """The tenant whose users and applications may call; without one only this machine may."""
+    audience: str = ""
+    """Client id or App ID URI of the app registration that tokens are meant for."""
+    authority: str = "https://login.microsoftonline.com"
+    """Where the cloud signs in; other clouds have other addresses."""
+    app_service_auth: bool = False
+    """Believe App Service authentication instead of checking tokens."""
 
     azure_cut_off: Margin = Limits().azure_cut_off
     server_cut_off: Margin = Limits().server_cut_off
@@ -58,10 +72,32 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _knows_its_callers(self) -> Self:
+        if self.app_service_auth and self.audience:
+            raise ValueError(
+                "Set MUSTER_AUDIENCE to have Muster check tokens, or MUSTER_APP_SERVICE_AUTH to have App Service do "
+                "it, not both."
+            )
+        if bool(self.tenant) != (self.app_service_auth or bool(self.audience)):
+            raise ValueError(
+                "To let others than this machine call, set MUSTER_TENANT together with MUSTER_AUDIENCE or "
+                "MUSTER_APP_SERVICE_AUTH."
+            )
+        parts = urlsplit(self.authority)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("MUSTER_AUTHORITY has to be an https address.")
+        return self
+
     @property
     def is_in_azure(self) -> bool:
         """Whether the app runs in Azure, where nobody is *local*."""
-        return bool(self.website_instance_id)
+        return bool(self.website_instance_id or self.website_pod_name or self.website_site_name)
+
+    @property
+    def azure_checks_callers(self) -> bool:
+        """Whether Azure says that App Service authentication stands before this app."""
+        return self.is_in_azure and self.website_auth_enabled.lower() == "true"
 
     @property
     def arm_is_local(self) -> bool:

@@ -78,6 +78,8 @@ def _patch_settings(machine: Machine) -> Document:
     settings: Document = {"assessmentMode": "ImageDefault"}
     if machine.patch_mode is not None:
         settings["patchMode"] = machine.patch_mode
+    if machine.hotpatching:
+        settings["enableHotpatching"] = True
     if machine.bypass_checks is not None:
         settings["automaticByPlatformSettings"] = {
             "bypassPlatformSafetyChecksOnUserSchedule": machine.bypass_checks

@@ -23,8 +23,8 @@ class Kind(StrEnum):
 class Machine:
     """One machine. `reachable`: a VM is running, an Arc server connected.
 
-    `patch_mode` and `bypass_checks` are a VM's patch settings; an Arc server has none. `failing` holds the patch ids
-    whose installation fails here, every time.
+    `patch_mode`, `bypass_checks` and `hotpatching` are a VM's patch settings; an Arc server has none. `failing` holds
+    the patch ids whose installation fails here, every time.
     """
 
     subscription: str
@@ -37,6 +37,7 @@ class Machine:
     reachable: bool = True
     patch_mode: str | None = "AutomaticByPlatform"
     bypass_checks: bool | None = True
+    hotpatching: bool = False
     missing: tuple[Update, ...] = ()
     failing: frozenset[str] = field(default_factory=frozenset)
     reboot_fails: bool = False

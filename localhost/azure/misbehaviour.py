@@ -21,7 +21,7 @@ def troubled_reply(azure: Simulation, asked: Asked) -> Reply:
     def strikes(share: Share) -> bool:
         return azure.faults.strikes(share, subject, attempt=attempt)
 
-    if asked.method == "POST" and machine:
+    if asked.method != "GET" and machine:
         if strikes("refuse_connection"):
             return Reply(dropped=True)
         throttled, failed = strikes("throttle"), strikes("server_error")

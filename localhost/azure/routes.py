@@ -111,6 +111,10 @@ def _machine(azure: Simulation, asked: Asked, parts: Mapping[str, str]) -> Reply
     return Reply(body=document)
 
 
+def _change(azure: Simulation, asked: Asked, parts: Mapping[str, str]) -> Reply:
+    return Reply(body=machine_document(azure.change(parts["machine"], asked.body)))
+
+
 def _install(azure: Simulation, asked: Asked, parts: Mapping[str, str]) -> Reply:
     return _accepted(azure, asked, azure.install(parts["machine"], asked.body))
 
@@ -200,10 +204,9 @@ def _arc_location(azure: Simulation, asked: Asked, operation: Operation) -> str:
 
 
 _SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"
-_MACHINE = (
-    rf"(?P<machine>{_SUBSCRIPTION}/resourceGroups/[^/]+/providers/"
-    r"(Microsoft\.Compute/virtualMachines|Microsoft\.HybridCompute/machines)/[^/]+)"
-)
+_RESOURCE = rf"(?P<machine>{_SUBSCRIPTION}/resourceGroups/[^/]+/providers/%s/[^/]+)"
+_VM = _RESOURCE % r"Microsoft\.Compute/virtualMachines"
+_MACHINE = _RESOURCE % r"(Microsoft\.Compute/virtualMachines|Microsoft\.HybridCompute/machines)"
 _LOCATIONS = rf"{_SUBSCRIPTION}/providers/%s/locations/[^/]+/%s/(?P<activity>[^/]+)"
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = tuple(
@@ -211,6 +214,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = tuple(
     for method, pattern, handler in (
         ("GET", _SUBSCRIPTION, _subscription),
         ("GET", _MACHINE, _machine),
+        ("PATCH", _VM, _change),
         ("POST", f"{_MACHINE}/installPatches", _install),
         ("POST", f"{_MACHINE}/assessPatches", _assess),
         ("GET", _LOCATIONS % (r"Microsoft\.Compute", "operations"), _poll_vm),

@@ -20,6 +20,7 @@ from localhost.azure.faults import Attempts, Faults, fraction
 from localhost.azure.fleet import Fleet, Kind, Machine
 from localhost.azure.install_request import parse_install_request
 from localhost.azure.operations import Assessment, Install, Operation, plan_install, under_way
+from localhost.azure.patch_settings import changed_settings
 from localhost.azure.resource_graph import Query, ResourceGraph
 from localhost.azure.rows import Row, assessment_rows, install_rows, resource_row
 
@@ -116,6 +117,11 @@ class Simulation:
         )
         self._accept(assessment)
         return assessment
+
+    def change(self, machine_id: str, body: object) -> Machine:
+        """Change a VM's patch settings at once; raises `ArmError` (400, 404) and changes nothing."""
+        machine = self.machine(machine_id)
+        return self.fleet.change(machine.id, **changed_settings(body, machine=machine))
 
     def operation(self, activity_id: str) -> Operation:
         """What was accepted under this id; raises `ArmError` (404)."""

@@ -201,13 +201,19 @@ class ArmClient:
         return await self._read(HttpRequest("POST", self._url(path, api_version), json=body))
 
     async def send(
-        self, path: str, body: Mapping[str, Any], *, api_version: str, request_id: str
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        api_version: str,
+        request_id: str,
+        method: str = "POST",
     ) -> ArmReply | NotSent | NoReply:
-        """POST something that must not happen twice: exactly one attempt, whatever comes back.
+        """Send something that must not happen twice: exactly one attempt, whatever comes back.
 
-        *request_id* travels as `x-ms-client-request-id`.
+        *request_id* travels as `x-ms-client-request-id`; a *body* of None is an empty one.
         """
-        request = HttpRequest("POST", self._url(path, api_version), json=body)
+        request = HttpRequest(method, self._url(path, api_version), json=body)
         try:
             async with asyncio.timeout(self._send_within):
                 response = await self._sends.run(request, request_id=request_id, **self._options)

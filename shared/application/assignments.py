@@ -36,7 +36,7 @@ async def put_assignment(
     configuration.
     """
     require(caller, Role.ADMINISTRATOR)
-    fresh = _fresh(services, scope_id, name=name, document=document, caller=caller)
+    fresh = new_assignment(services, scope_id, name=name, document=document, caller=caller)
     for _ in range(_ATTEMPTS):
         await _check_configuration(services, fresh)
         before = await services.assignments.get(scope_id, name)
@@ -65,6 +65,7 @@ async def patch_assignment(
     preconditions: Preconditions = UNCONDITIONAL,
 ) -> Written[StoredAssignment]:
     """Merge *changes* (RFC 7396: null removes, lists are replaced) and put the outcome."""
+    require(caller, Role.ADMINISTRATOR)
     before = await get_assignment(services, scope_id, name=name, caller=caller)
     preconditions.check(before.etag)
     return await put_assignment(
@@ -121,9 +122,10 @@ async def delete_assignment(
     raise ConflictError("Others keep changing this configuration assignment. Try again.")
 
 
-def _fresh(
+def new_assignment(
     services: Services, scope_id: str, *, name: str, document: Mapping[str, Any], caller: Caller
 ) -> StoredAssignment:
+    """What a PUT would store; raises `InvalidRequestError`."""
     now = services.clock.now()
     return StoredAssignment(
         id=ResourceId.parse(f"{scope_id}{ASSIGNMENTS_SEGMENT}{name}").text,
@@ -133,8 +135,10 @@ def _fresh(
         document=document,
         created_at=now,
         created_by=caller.name,
+        created_by_kind=caller.kind,
         modified_at=now,
         modified_by=caller.name,
+        modified_by_kind=caller.kind,
     )
 
 
@@ -181,6 +185,7 @@ async def _store(
         document=fresh.document,
         modified_at=fresh.modified_at,
         modified_by=fresh.modified_by,
+        modified_by_kind=fresh.modified_by_kind,
     )
     return await services.assignments.replace(changed, before)
 

@@ -23,6 +23,7 @@ _PLAIN_WORDS = {
     "extra_forbidden": "There is no such member here.",
     "model_type": "This must be an object.",
     "dict_type": "This must be an object.",
+    "list_type": "This must be a list.",
     "string_type": "This must be a string.",
     "bool_type": "This must be true or false.",
 }
@@ -70,10 +71,11 @@ def read_body(body: type[BodyT], document: Mapping[str, Any], *, context: object
         return body.model_validate(document, context=context)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        raise _refusal([_detail(one) for one in found]) from error
+        raise refusal_of([_detail(one) for one in found]) from error
 
 
-def _refusal(mistakes: Sequence[Detail]) -> InvalidRequestError:
+def refusal_of(mistakes: Sequence[Detail]) -> InvalidRequestError:
+    """One error for all *mistakes*, of which there is at least one."""
     shown = [f"{one.target}: {one.message}" for one in mistakes[:_SHOWN]]
     more = [f"And {len(mistakes) - _SHOWN} more."] if len(mistakes) > _SHOWN else []
     return InvalidRequestError(
@@ -102,5 +104,6 @@ def _target(steps: tuple[int | str, ...], inner: str | None) -> str:
 
 
 def _path(steps: tuple[int | str, ...]) -> str:
-    """A JSON path; the body itself is `$`."""
-    return ".".join(str(step) for step in steps)[:_LONGEST_PATH] or "$"
+    """A JSON path, such as `a.b[0].c`; the body itself is `$`."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return path.removeprefix(".")[:_LONGEST_PATH] or "$"

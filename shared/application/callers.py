@@ -1,7 +1,9 @@
 """Who asks: a value that every use case receives, and the role that each operation wants."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Protocol
 
 from shared.errors import ForbiddenError
 
@@ -26,6 +28,16 @@ class Caller:
 LOCAL = Caller(name="local", role=Role.ADMINISTRATOR)
 TIMER = Caller(name="timer", role=Role.OPERATOR, kind="Muster")
 MESSAGE = Caller(name="message", role=Role.OPERATOR, kind="Muster")
+
+
+class Authentication(Protocol):
+    """How it is found out who sent a request over HTTP."""
+
+    async def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who sent *headers*, their names in lower case.
+
+        Raises `UnauthenticatedError` for nobody we know, `ForbiddenError` for somebody who may do nothing here.
+        """
 
 
 def require(caller: Caller, role: Role) -> None:

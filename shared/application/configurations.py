@@ -77,6 +77,7 @@ async def patch_configuration(
     preconditions: Preconditions = UNCONDITIONAL,
 ) -> Written[StoredConfiguration]:
     """Merge *changes* (RFC 7396: null removes, lists are replaced) and put the outcome."""
+    require(caller, Role.ADMINISTRATOR)
     before = await get_configuration(services, configuration_id, caller=caller)
     preconditions.check(before.etag)
     return await put_configuration(
@@ -222,8 +223,10 @@ async def _store(
                 revision=revision,
                 created_at=now,
                 created_by=caller.name,
+                created_by_kind=caller.kind,
                 modified_at=now,
                 modified_by=caller.name,
+                modified_by_kind=caller.kind,
             )
         )
     since = before.window_since
@@ -238,6 +241,7 @@ async def _store(
             revision=revision,
             modified_at=now,
             modified_by=caller.name,
+            modified_by_kind=caller.kind,
         )
     )
 
@@ -248,7 +252,14 @@ async def _mark(
     now, revision = services.clock.now(), uuid4().hex
     await services.agenda.look_at(stored.id, revision=revision, now=now)
     return await services.configurations.replace(
-        replace(stored, deleting=True, revision=revision, modified_at=now, modified_by=caller.name)
+        replace(
+            stored,
+            deleting=True,
+            revision=revision,
+            modified_at=now,
+            modified_by=caller.name,
+            modified_by_kind=caller.kind,
+        )
     )
 
 

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 
 from shared.application.callers import Caller, Role, require
+from shared.application.find_machine import configurations_matching, find_machine
 from shared.application.ports import Services
-from shared.domain.ids import ResourceId
-from shared.domain.records import Job, Run, RunId
-from shared.domain.run import Outcome
+from shared.domain.machine import Machine
+from shared.domain.records import Job, Run, RunId, job_key, parse_run_key
+from shared.domain.run import Outcome, RunStatus
 from shared.domain.updates import UpdateRecord
 from shared.errors import NotFoundError
 
@@ -19,6 +20,14 @@ class JobPage:
     """Jobs in the order of their keys; `last` is the key to go on after, or empty at the end."""
 
     jobs: tuple[Job, ...]
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """Runs, oldest first; `last` as in `JobPage`."""
+
+    runs: tuple[Run, ...]
     last: str = ""
 
 
@@ -43,11 +52,66 @@ async def get_latest_run_on_demand(
 
 
 async def list_runs(services: Services, scope_id: str, *, caller: Caller) -> list[Run]:
-    """The runs of one configuration, or of all those of a subscription or a resource group; deleted ones' too."""
+    """The runs of the configurations in a subscription or a resource group, deleted ones too."""
     require(caller, Role.READER)
-    if ResourceId.parse(scope_id).type:
-        return [run async for run in services.runs.list(scope_id)]
     return [run async for run in services.runs.list_within(scope_id)]
+
+
+async def page_runs(
+    services: Services,
+    configuration_id: str,
+    *,
+    caller: Caller,
+    limit: int,
+    status: RunStatus | None = None,
+    after: str = "",
+) -> RunPage:
+    """At most *limit* runs of a configuration that is there or was, of one status or of all, oldest first."""
+    require(caller, Role.READER)
+    runs: list[Run] = []
+    async for run in services.runs.list(configuration_id, after=after):
+        if status and run.status is not status:
+            continue
+        if len(runs) == limit:
+            return RunPage(runs=tuple(runs), last=runs[-1].key)
+        runs.append(run)
+    return RunPage(runs=tuple(runs))
+
+
+async def get_machine_run(services: Services, machine_id: str, *, key: str, caller: Caller) -> Run:
+    """The run with this key, of a configuration that matches the machine now, in which the machine has a job.
+
+    Raises `NotFoundError`, and `InvalidRequestError` for what is no machine or no run's key.
+    """
+    require(caller, Role.READER)
+    parse_run_key(key)
+    machine = (await find_machine(services, machine_id)).machine
+    for configuration_id in await configurations_matching(services, machine):
+        run = await services.runs.get(RunId(configuration_id=configuration_id, key=key))
+        if run and await _has_machine(services, run, machine):
+            return run
+    raise NotFoundError(f"There is no run '{key}' of {machine_id}.")
+
+
+async def get_latest_machine_run(services: Services, machine_id: str, *, caller: Caller) -> Run:
+    """The latest run of this machine alone that was started on demand; raises as `get_machine_run`."""
+    require(caller, Role.READER)
+    machine = (await find_machine(services, machine_id)).machine
+    found: list[Run] = []
+    for configuration_id in await configurations_matching(services, machine):
+        key = await services.runs.active_on_demand(configuration_id, target=machine.id)
+        run_id = RunId(configuration_id=configuration_id, key=key)
+        if key and (run := await services.runs.get(run_id)):
+            found.append(run)
+    if not found:
+        raise NotFoundError(f"No run of {machine_id} was ever started on demand.")
+    return max(found, key=lambda run: run.key)
+
+
+async def _has_machine(services: Services, run: Run, machine: Machine) -> bool:
+    if run.target:
+        return run.target.lower() == machine.key
+    return await services.jobs.get(run.id, job_key(machine.id)) is not None
 
 
 async def list_jobs(

@@ -32,6 +32,7 @@ class Limits:
     report_page: int = 1000
     in_flight: int = 400
     parallel: int = 16
+    machines_per_request: int = 100
     body_bytes: int = 262_144
     configurations_per_region: int = 250
     scopes_per_configuration: int = 200

@@ -25,8 +25,8 @@ from shared.application.ports import (
     Uncertain,
 )
 from shared.domain.configuration import MaintenanceConfiguration
-from shared.domain.install_patches import azure_unsupported, selects_nothing
-from shared.domain.machine import Ineligible, MachineState, MachineType, ineligible
+from shared.domain.eligibility import GONE, refusal
+from shared.domain.machine import Ineligible, MachineState
 from shared.domain.records import Cancellation, Job, JobChange, Run, RunId, job_key, move
 from shared.domain.run import Outcome, Phase, Reason, Target, Writer
 from shared.errors import UnavailableError
@@ -103,9 +103,9 @@ class _Worker:
             await self._queue_again(job, self._limits.busy_again, Reason.OUTAGE, error.message)
             return
         configuration = parse_configuration(self._run.configuration_id, self._run.document)
-        refusal = _refusal(state, configuration)
-        if refusal or state is None:
-            await self._end(job, Outcome.SKIPPED, refusal or _GONE)
+        why = refusal(state, configuration)
+        if why or state is None:
+            await self._end(job, Outcome.SKIPPED, why or GONE)
         else:
             await self._start(job, self._order(job, state, configuration))
 
@@ -251,32 +251,3 @@ class _Worker:
             maximum_duration=min(remaining, self._limits.maximum_duration),
             client_request_id=client_request_id(self._run.id, job.key),
         )
-
-
-_GONE = Ineligible(
-    reason=Reason.MACHINE_GONE,
-    message="The machine no longer exists: remove its assignment, or check the inventory.",
-)
-
-
-def _refusal(
-    state: MachineState | None, configuration: MaintenanceConfiguration
-) -> Ineligible | None:
-    """Why a machine is skipped, if it is: its prerequisites, or nothing to install on it."""
-    if state is None:
-        return _GONE
-    if found := ineligible(state):
-        return found
-    os_type = state.machine.os_type
-    if os_type is None or selects_nothing(configuration.effective, os_type):
-        return Ineligible(
-            reason=Reason.NOTHING_SELECTED,
-            message=f"The configuration selects nothing for {os_type or 'an unknown system'}: "
-            "choose classifications or name updates for it.",
-        )
-    if state.machine.type is MachineType.SERVER:
-        return None
-    unsupported = azure_unsupported(configuration.effective, os_type)
-    if unsupported is None:
-        return None
-    return Ineligible(reason=Reason.UNSUPPORTED_CLASSIFICATIONS, message=unsupported)

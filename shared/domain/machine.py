@@ -58,8 +58,8 @@ class Machine:
 class MachineState:
     """A machine at the moment when its job starts; what does not apply to its type is None.
 
-    `running` is a VM's power state, `connected` an Arc server's status, `patch_mode` and `bypass_checks` a VM's patch
-    settings (`patchMode`, `bypassPlatformSafetyChecksOnUserSchedule`).
+    `running` is a VM's power state, `connected` an Arc server's status, `patch_mode`, `bypass_checks` and `hotpatching`
+    a VM's patch settings (`patchMode`, `bypassPlatformSafetyChecksOnUserSchedule`, `enableHotpatching`).
     """
 
     machine: Machine
@@ -67,6 +67,7 @@ class MachineState:
     connected: bool | None = None
     patch_mode: str | None = None
     bypass_checks: bool | None = None
+    hotpatching: bool | None = None
     enabled: bool | None = None
 
 
@@ -98,8 +99,30 @@ def ineligible(state: MachineState) -> Ineligible | None:
     return None
 
 
+def has_consented(state: MachineState) -> bool:
+    """Whether a user's schedule may patch the machine, as far as consent goes: only VMs have to give it."""
+    if state.machine.type is not MachineType.AZURE_VM:
+        return True
+    return state.patch_mode == "AutomaticByPlatform" and state.bypass_checks is True
+
+
+def consent_refusal(state: MachineState) -> str | None:
+    """Why a VM can't be given consent; None when it can.
+
+    Azure refuses hotpatching together with the bypass ("Hotpatch updates require platform safety checks").
+    """
+    if state.machine.os_type is None:
+        return "Azure does not say which operating system the VM has: start it once."
+    if state.hotpatching:
+        return (
+            "The VM has hotpatching, which can't go together with Customer Managed Schedules: "
+            "switch enableHotpatching off first, or leave the VM to Azure."
+        )
+    return None
+
+
 def _vm_ineligible(state: MachineState) -> Ineligible | None:
-    if state.patch_mode != "AutomaticByPlatform" or state.bypass_checks is not True:
+    if not has_consented(state):
         return Ineligible(
             reason=Reason.PREREQUISITES_NOT_MET,
             message="The VM has not consented to schedules: set its patch orchestration to Customer "

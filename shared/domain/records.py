@@ -133,6 +133,11 @@ class UpdateCounts:
     excluded: int = 0
     not_selected: int = 0
 
+    @property
+    def total(self) -> int:
+        """Updates in any state."""
+        return self.installed + self.failed + self.pending + self.excluded + self.not_selected
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

@@ -42,6 +42,7 @@ FULLEST = (
     "machines, wanted groups, unwanted locations, a system",
     "installs, next page",
     "updates, next page",
+    "missing updates, next page",
 )
 
 

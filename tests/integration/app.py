@@ -15,7 +15,7 @@ from localhost.azure.generate import generate
 from localhost.azure.server import LocalAzure, serve
 from localhost.clocks import ManualClock
 from localhost.evidence import broken_invariants
-from localhost.host import Host
+from localhost.functions.host import Host
 from localhost.stage import stage
 from shared import bootstrap
 from shared.application.invariants import Violation

@@ -15,10 +15,12 @@ from localhost.azure.server import LocalAzure, serve
 from localhost.azure.updates import Os, Update
 from shared.adapters.arm import ArmClient, StaticCredential
 from shared.adapters.inventory.resource_graph import ResourceGraphInventory
+from shared.adapters.patching.assessments import ResourceGraphAssessments
 from shared.adapters.patching.azure import AzurePatching
 from shared.adapters.patching.reports import ResourceGraphReports
 from shared.application.ports import (
     Accepted,
+    AssessmentReports,
     InstallOrder,
     InstallReports,
     Inventory,
@@ -59,6 +61,7 @@ class World:
     inventory: Inventory
     patching: Patching
     reports: InstallReports
+    assessments: AssessmentReports
 
 
 @asynccontextmanager
@@ -80,6 +83,7 @@ async def world(fleet: Fleet, faults: Faults | None = None) -> AsyncIterator[Wor
             inventory=ResourceGraphInventory(arm),
             patching=AzurePatching(arm, clock),
             reports=ResourceGraphReports(arm),
+            assessments=ResourceGraphAssessments(arm),
         )
 
 

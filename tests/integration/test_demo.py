@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localhost.demo_output import INVARIANTS
+from localhost.demo.output import INVARIANTS
 from tests.processes import finished, is_running, running
 
 

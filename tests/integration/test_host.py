@@ -21,7 +21,7 @@ from azure.functions.timer import TimerRequest
 from azure.storage.queue.aio import QueueClient
 
 from localhost.clocks import ManualClock, ScaledClock
-from localhost.host import Host
+from localhost.functions.host import Host
 from shared.application.ports import Clock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

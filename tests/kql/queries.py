@@ -48,6 +48,13 @@ def shapes() -> dict[str, Callable[[str], str]]:
         "installs, next page": lambda value: kql.installs(SINCE, after=f"k{value}", limit=7),
         "updates, first page": lambda value: kql.updates([value, "b"], after="", limit=1000),
         "updates, next page": lambda value: kql.updates([value], after=f"k{value}", limit=7),
+        "assessments, first page": lambda value: kql.assessments([value], after="", limit=1000),
+        "assessments, next page": lambda value: kql.assessments(
+            [value], after=f"k{value}", limit=7
+        ),
+        "missing updates, next page": lambda value: kql.missing_updates(
+            [value, "b"], after=f"k{value}", limit=7
+        ),
     }
     for narrowing, name in _narrowings():
         builders[f"machines, {name}"] = _machines(narrowing)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from localhost.function_index import HttpFunction, QueueFunction, TimerFunction, index
+from localhost.functions.function_index import HttpFunction, QueueFunction, TimerFunction, index
 from localhost.stage import load_app
 
 ROOT = Path(__file__).resolve().parents[2]

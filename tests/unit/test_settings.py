@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -79,3 +80,47 @@ def test_value_out_of_bounds_is_refused(
 def test_only_a_loopback_address_is_called_without_identity(endpoint: str, is_local: bool) -> None:
     settings = Settings(storage=SecretStr("UseDevelopmentStorage=true"), arm_endpoint=endpoint)
     assert settings.arm_is_local is is_local
+
+
+TENANT = "0f3a5d1c-6d2e-4b8a-9c7f-1a2b3c4d5e6f"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        pytest.param({"tenant": TENANT}, "MUSTER_AUDIENCE", id="a tenant, and nobody who checks"),
+        pytest.param({"audience": "api://muster"}, "MUSTER_TENANT", id="an audience alone"),
+        pytest.param({"app_service_auth": True}, "MUSTER_TENANT", id="App Service alone"),
+        pytest.param(
+            {"tenant": TENANT, "audience": "api://muster", "app_service_auth": True},
+            "not both",
+            id="two who check",
+        ),
+        pytest.param({"tenant": "common"}, "tenant", id="no tenant in particular"),
+        pytest.param({"authority": "http://example.com"}, "https", id="a sign-in in the clear"),
+        pytest.param({"authority": "login.example.com"}, "https", id="a sign-in without a scheme"),
+    ],
+)
+def test_half_a_set_up_for_callers_is_refused(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        Settings(storage=SecretStr("memory"), **values)
+
+
+@pytest.mark.parametrize(
+    ("environment", "vouched"),
+    [
+        ({}, False),
+        ({"WEBSITE_AUTH_ENABLED": "True"}, False),
+        ({"WEBSITE_INSTANCE_ID": "a"}, False),
+        ({"WEBSITE_INSTANCE_ID": "a", "WEBSITE_AUTH_ENABLED": "False"}, False),
+        ({"WEBSITE_INSTANCE_ID": "a", "WEBSITE_AUTH_ENABLED": "True"}, True),
+        ({"WEBSITE_POD_NAME": "a", "WEBSITE_AUTH_ENABLED": "true"}, True),
+    ],
+)
+@pytest.mark.usefixtures("sample")
+def test_azure_vouches_for_callers_only_where_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], vouched: bool
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().azure_checks_callers is vouched

@@ -27,6 +27,8 @@ _SPELLED_OUT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _TYPES = (MachineType.AZURE_VM, MachineType.ARC_SERVER)
 _INSTALLS = tuple(f"{kind.lower()}/patchinstallationresults" for kind in _TYPES)
 _UPDATES = tuple(f"{kind}/softwarepatches" for kind in _INSTALLS)
+_ASSESSMENTS = tuple(f"{kind.lower()}/patchassessmentresults" for kind in _TYPES)
+_MISSING = tuple(f"{kind}/softwarepatches" for kind in _ASSESSMENTS)
 # <machine>/patchInstallationResults/<activity>/softwarePatches/<update>: the activity's place in the split id.
 _ACTIVITY = 10
 
@@ -39,7 +41,8 @@ def literal(value: str) -> str:
 def machines(narrowing: Narrowing, *, after: str, limit: int) -> str | None:
     """One page of machines; None when none can match, so that nothing has to be asked.
 
-    Columns: key, id, type, subscriptionId, resourceGroup, location, tags, os.
+    Columns: key, id, type, subscriptionId, resourceGroup, location, tags, os; a VM's patch settings, in `windows` or
+    `linux`, and power state; an Arc server's status.
     """
     types = [kind.lower() for kind in _TYPES if kind in narrowing.types]
     choices = (narrowing.resource_groups, narrowing.locations)
@@ -59,7 +62,11 @@ def machines(narrowing: Narrowing, *, after: str, limit: int) -> str | None:
         "tostring(properties.osType), tostring(properties.osName))",
         *_chosen("os", Choice(wanted=narrowing.os_types)),
         *_page(after, limit),
-        "project key, id, type, subscriptionId, resourceGroup, location, tags, os",
+        "project key, id, type, subscriptionId, resourceGroup, location, tags, os, "
+        "windows = properties.osProfile.windowsConfiguration.patchSettings, "
+        "linux = properties.osProfile.linuxConfiguration.patchSettings, "
+        "power = tostring(properties.extended.instanceView.powerState.code), "
+        "status = tostring(properties.status)",
     )
 
 
@@ -85,6 +92,28 @@ def updates(activity_ids: Sequence[str], *, after: str, limit: int) -> str:
         f"where activity in ({_listed(wanted)})",
         *_page(after, limit),
         "project key, id, activity, properties",
+    )
+
+
+def assessments(machine_keys: Sequence[str], *, after: str, limit: int) -> str:
+    """One page of the latest assessments of these machines; columns: key, id, machine (a key), properties."""
+    return _assessed(_ASSESSMENTS, machine_keys, after=after, limit=limit)
+
+
+def missing_updates(machine_keys: Sequence[str], *, after: str, limit: int) -> str:
+    """One page of the updates that these machines lack; columns: key, id, machine (a key), properties."""
+    return _assessed(_MISSING, machine_keys, after=after, limit=limit)
+
+
+def _assessed(types: Iterable[str], machine_keys: Sequence[str], *, after: str, limit: int) -> str:
+    return _lines(
+        "patchassessmentresources",
+        f"where type in~ ({_listed(types)})",
+        # <machine>/patchAssessmentResults/latest[/softwarePatches/<update>]
+        "extend machine = tostring(split(tolower(id), '/patchassessmentresults/')[0])",
+        f"where machine in ({_listed(machine_keys)})",
+        *_page(after, limit),
+        "project key, id, machine, properties",
     )
 
 

@@ -8,10 +8,15 @@ from typing import Any
 
 from shared.adapters.arm import ArmClient
 from shared.adapters.inventory import kql
-from shared.adapters.inventory.facts import read_os_type, read_tags
+from shared.adapters.inventory.facts import (
+    read_arc_state,
+    read_os_type,
+    read_tags,
+    read_vm_state,
+)
 from shared.adapters.inventory.search import search
 from shared.application.ports import InventoryPage
-from shared.domain.machine import Machine, MachineType
+from shared.domain.machine import Machine, MachineState, MachineType, OsType
 from shared.domain.scope import Scope, narrow
 
 _SUBSCRIPTIONS_API_VERSION = "2022-12-01"
@@ -35,9 +40,17 @@ class ResourceGraphInventory:
         narrowing = narrow(scope)
         query = kql.machines(narrowing, after=after, limit=limit)
         if query is None:
-            return InventoryPage(machines=(), last=None)
+            return InventoryPage(states=(), last=None)
         found = await search(self._arm, query, limit=limit, subscriptions=[narrowing.subscription])
-        return InventoryPage(machines=tuple(map(_machine, found.rows)), last=found.last)
+        return InventoryPage(states=tuple(map(_state, found.rows)), last=found.last)
+
+
+def _state(row: Mapping[str, Any]) -> MachineState:
+    machine = _machine(row)
+    if machine.type is not MachineType.AZURE_VM:
+        return read_arc_state(machine, status=row["status"])
+    settings = row["windows"] if machine.os_type is OsType.WINDOWS else row["linux"]
+    return read_vm_state(machine, settings=settings, power=row["power"])
 
 
 def _machine(row: Mapping[str, Any]) -> Machine:

@@ -7,7 +7,7 @@ the answer was lost. Every accepted request is listed in `installs`, so that a s
 
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.application.ports import (
@@ -18,11 +18,12 @@ from shared.application.ports import (
     InventoryPage,
     Uncertain,
 )
-from shared.domain.machine import MachineState, MachineType
+from shared.domain.assessment import Assessment
+from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import Job, UpdateCounts
 from shared.domain.report import InstallReport
 from shared.domain.scope import Scope
-from shared.domain.updates import UpdateRecord, UpdateState
+from shared.domain.updates import Update, UpdateRecord, UpdateState
 
 LOST = Uncertain(message="accepted, but the reply was lost")
 """The reply that means: the install was started, and nobody was told."""
@@ -39,7 +40,10 @@ class Install:
 
 
 class MemoryFleet:
-    """Implements the ports `Inventory`, `Patching` and `InstallReports`."""
+    """Implements the ports `Inventory`, `Patching`, `InstallReports` and `AssessmentReports`.
+
+    `lacking` says what machines lack, by key; an assessment finds it at once.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,8 @@ class MemoryFleet:
         self.replies: dict[str, list[InstallReply]] = {}
         self.silent: set[str] = set()
         self.installs: list[Install] = []
+        self.lacking: dict[str, tuple[Update, ...]] = {}
+        self.assessments: dict[str, Assessment] = {}
 
     async def is_readable(self, subscription: str) -> bool:
         return subscription not in self.unreadable
@@ -69,15 +75,44 @@ class MemoryFleet:
             and state.machine.subscription.lower() == scope.subscription.lower()
             and state.machine.subscription not in self.unreadable
         )
-        found = tuple(self.states[key].machine for key in keys[:limit])
-        return InventoryPage(machines=found, last=keys[limit - 1] if len(keys) > limit else None)
+        found = tuple(self.states[key] for key in keys[:limit])
+        return InventoryPage(states=found, last=keys[limit - 1] if len(keys) > limit else None)
 
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         return self.states.get(machine_id.lower())
 
+    async def assess(self, machine: Machine) -> InstallReply:
+        if reply := self._planned(machine.key):
+            return reply
+        self.assessments[machine.key] = Assessment(
+            machine_id=machine.id,
+            assessed_at=self._clock.now(),
+            status="Succeeded",
+            os_type=machine.os_type,
+            reboot_pending=False,
+        )
+        return Accepted()
+
+    async def consent(self, machine: Machine) -> InstallReply:
+        if reply := self._planned(machine.key):
+            return reply
+        self.states[machine.key] = replace(
+            self.states[machine.key], patch_mode="AutomaticByPlatform", bypass_checks=True
+        )
+        return Accepted()
+
+    async def latest(self, machine_keys: Sequence[str]) -> Mapping[str, Assessment]:
+        return {key: self.assessments[key] for key in machine_keys if key in self.assessments}
+
+    async def missing(self, machine_keys: Sequence[str]) -> Mapping[str, tuple[Update, ...]]:
+        return {key: self.lacking[key] for key in machine_keys if self.lacking.get(key)}
+
+    def _planned(self, machine_key: str) -> InstallReply | None:
+        planned = self.replies.get(machine_key)
+        return planned.pop(0) if planned else None
+
     async def install(self, order: InstallOrder) -> InstallReply:
-        planned = self.replies.get(order.machine.key)
-        reply = planned.pop(0) if planned else None
+        reply = self._planned(order.machine.key)
         if reply is not None and reply is not LOST:
             return reply
         now, activity = self._clock.now(), str(uuid.uuid4())

@@ -26,5 +26,6 @@ def services(
         inventory=machines,
         patching=machines,
         reports=machines,
+        assessment_reports=machines,
         **stores(rows or MemoryRows()),
     )

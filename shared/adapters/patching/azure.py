@@ -3,8 +3,8 @@
 from shared.adapters.arm import ArmClient
 from shared.adapters.patching.compute import ComputePatching
 from shared.adapters.patching.hybrid_compute import HybridComputePatching
-from shared.application.ports import Clock, InstallOrder, InstallReply
-from shared.domain.machine import MachineState, MachineType
+from shared.application.ports import Clock, InstallOrder, InstallReply, Refused
+from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 from shared.errors import UnavailableError
@@ -15,8 +15,9 @@ class AzurePatching:
 
     def __init__(self, arm: ArmClient, clock: Clock) -> None:
         self._clock = clock
+        self._compute = ComputePatching(arm)
         self._providers: dict[MachineType, ComputePatching | HybridComputePatching] = {
-            MachineType.AZURE_VM: ComputePatching(arm),
+            MachineType.AZURE_VM: self._compute,
             MachineType.ARC_SERVER: HybridComputePatching(arm),
         }
 
@@ -33,3 +34,13 @@ class AzurePatching:
     async def ask_after(self, job: Job) -> InstallReport | None:
         """What the provider says of the job's operation; None when it does not know. Raises `UnavailableError`."""
         return await self._providers[job.machine_type].ask_after(job, now=self._clock.now())
+
+    async def assess(self, machine: Machine) -> InstallReply:
+        """Ask once."""
+        return await self._providers[machine.type].assess(machine)
+
+    async def consent(self, machine: Machine) -> InstallReply:
+        """Change a VM's patch settings; no other type asks for consent."""
+        if machine.type is not MachineType.AZURE_VM:
+            return Refused(message=f"Machines of type {machine.type} need no consent.")
+        return await self._compute.consent(machine)

@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from shared.adapters.arm import ArmClient, dig
-from shared.adapters.inventory.facts import read_os_type
+from shared.adapters.inventory.facts import RUNNING, read_os_type, read_vm_state
+from shared.adapters.patching.asking import ask
 from shared.adapters.patching.inspection import get_document, read_machine
 from shared.adapters.patching.installing import ask_once
 from shared.adapters.patching.results import read_error, read_instant, read_report
 from shared.application.ports import InstallOrder, InstallReply
-from shared.domain.machine import MachineState, MachineType, OsType
+from shared.domain.machine import Machine, MachineState, MachineType, OsType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 
@@ -43,6 +44,25 @@ class ComputePatching:
             self._arm, order, api_version=API_VERSION, operation_header="azure-asyncoperation"
         )
 
+    async def assess(self, machine: Machine) -> InstallReply:
+        """Ask once."""
+        return await ask(self._arm, f"{machine.id}/assessPatches", api_version=API_VERSION)
+
+    async def consent(self, machine: Machine) -> InstallReply:
+        """Change the VM's patch settings, once, and nothing else of its model."""
+        settings = {
+            "patchMode": "AutomaticByPlatform",
+            "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
+        }
+        profile = {_profile(machine.os_type): {"patchSettings": settings}}
+        return await ask(
+            self._arm,
+            machine.id,
+            method="PATCH",
+            body={"properties": {"osProfile": profile}},
+            api_version=API_VERSION,
+        )
+
     async def ask_after(self, job: Job, *, now: datetime) -> InstallReport | None:
         """What the operation says; None when Azure has forgotten it. Raises `UnavailableError`."""
         reply = await self._arm.follow(job.operation)
@@ -63,18 +83,18 @@ class ComputePatching:
         return replace(report, status=status, error=read_error(dig(operation, "error")))
 
 
+def _profile(os_type: OsType | None) -> str:
+    return "windowsConfiguration" if os_type is OsType.WINDOWS else "linuxConfiguration"
+
+
 def _state(document: Any) -> MachineState:
     properties = document.get("properties")
     os_type = read_os_type(dig(properties, "storageProfile", "osDisk", "osType"))
-    profile = "windowsConfiguration" if os_type is OsType.WINDOWS else "linuxConfiguration"
-    settings = dig(properties, "osProfile", profile, "patchSettings")
-    bypass = dig(
-        settings, "automaticByPlatformSettings", "bypassPlatformSafetyChecksOnUserSchedule"
-    )
+    profile = _profile(os_type)
     statuses = dig(properties, "instanceView", "statuses") or []
-    return MachineState(
-        machine=read_machine(document, machine_type=MachineType.AZURE_VM, os_type=os_type),
-        running=any(dig(status, "code") == "PowerState/running" for status in statuses),
-        patch_mode=dig(settings, "patchMode"),
-        bypass_checks=bypass is True,
+    codes = [dig(status, "code") for status in statuses]
+    return read_vm_state(
+        read_machine(document, machine_type=MachineType.AZURE_VM, os_type=os_type),
+        settings=dig(properties, "osProfile", profile, "patchSettings"),
+        power=RUNNING if RUNNING in codes else None,
     )

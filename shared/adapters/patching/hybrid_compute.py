@@ -7,12 +7,13 @@ segment is the installation's activity id. Source: HybridCompute 2024-07-10, `Ma
 from datetime import datetime
 
 from shared.adapters.arm import ArmClient, dig
-from shared.adapters.inventory.facts import read_os_type
+from shared.adapters.inventory.facts import read_arc_state, read_os_type
+from shared.adapters.patching.asking import ask
 from shared.adapters.patching.inspection import get_document, read_machine
 from shared.adapters.patching.installing import ask_once
 from shared.adapters.patching.results import read_report
 from shared.application.ports import InstallOrder, InstallReply
-from shared.domain.machine import MachineState, MachineType
+from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 
@@ -32,16 +33,18 @@ class HybridComputePatching:
             return None
         properties = document.get("properties")
         os_type = read_os_type(dig(properties, "osType") or dig(properties, "osName"))
-        return MachineState(
-            machine=read_machine(document, machine_type=MachineType.ARC_SERVER, os_type=os_type),
-            connected=dig(properties, "status") == "Connected",
-        )
+        machine = read_machine(document, machine_type=MachineType.ARC_SERVER, os_type=os_type)
+        return read_arc_state(machine, status=dig(properties, "status"))
 
     async def install(self, order: InstallOrder) -> InstallReply:
         """Ask once."""
         return await ask_once(
             self._arm, order, api_version=API_VERSION, operation_header="location"
         )
+
+    async def assess(self, machine: Machine) -> InstallReply:
+        """Ask once."""
+        return await ask(self._arm, f"{machine.id}/assessPatches", api_version=API_VERSION)
 
     async def ask_after(self, job: Job, *, now: datetime) -> InstallReport | None:
         """What the operation says; None when Azure has forgotten it. Raises `UnavailableError`."""

@@ -1,7 +1,6 @@
 """How an install is asked for, and what its reply proves; the same for Compute and Hybrid Compute.
 
-The request is sent once. Only what proves that nothing was started is `NotNow` or `Refused`: no connection was made, or
-Azure answered with a 4xx other than 408. All else that is no acceptance is `Uncertain`.
+The request is sent once, and an acceptance that does not name the operation is `Uncertain`; the rest as in `asking`.
 """
 
 import re
@@ -9,14 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
-from shared.application.ports import (
-    Accepted,
-    InstallOrder,
-    InstallReply,
-    NotNow,
-    Refused,
-    Uncertain,
-)
+from shared.adapters.patching.asking import declined, lost
+from shared.application.ports import Accepted, InstallOrder, InstallReply, Refused, Uncertain
 from shared.domain.install_patches import (
     InstallPatches,
     LinuxParameters,
@@ -25,10 +18,6 @@ from shared.domain.install_patches import (
 )
 from shared.domain.machine import OsType
 from shared.domain.updates import Classification
-
-UNREACHABLE_AGAIN = timedelta(minutes=1)
-THROTTLED_AGAIN = timedelta(seconds=60)
-BUSY_AGAIN = timedelta(minutes=5)
 
 _ACTIVITY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -47,10 +36,8 @@ async def ask_once(
         request_id=order.client_request_id,
     )
     match reply:
-        case NotSent():
-            return NotNow(message=reply.message, cause="unreachable", again_in=UNREACHABLE_AGAIN)
-        case NoReply():
-            return Uncertain(message=reply.message)
+        case NotSent() | NoReply():
+            return lost(reply)
     return judge(reply, operation_header=operation_header)
 
 
@@ -58,14 +45,7 @@ def judge(reply: ArmReply, *, operation_header: str) -> InstallReply:
     """What a reply proves."""
     if reply.status in (200, 202):
         return _accepted(reply, operation_header)
-    if reply.status == 429:
-        wait = reply.retry_after or THROTTLED_AGAIN
-        return NotNow(message=reply.problem, cause="throttled", again_in=wait)
-    if reply.status == 409:
-        return NotNow(message=reply.problem, cause="busy", again_in=BUSY_AGAIN)
-    if 400 <= reply.status < 500 and reply.status != 408:
-        return Refused(message=reply.problem)
-    return Uncertain(message=f"Azure answered: {reply.problem}")
+    return declined(reply)
 
 
 def _accepted(reply: ArmReply, operation_header: str) -> InstallReply:

@@ -13,7 +13,7 @@ from shared.adapters.arm import dig
 from shared.domain.machine import OsType
 from shared.domain.records import UpdateCounts
 from shared.domain.report import InstallReport
-from shared.domain.updates import UpdateRecord, UpdateState, classification_of
+from shared.domain.updates import Update, UpdateRecord, UpdateState, classification_of
 
 _STATUSES = ("InProgress", "Succeeded", "CompletedWithWarnings", "Failed", "Unknown")
 # The codes of an error that there was not.
@@ -60,6 +60,19 @@ def read_update(patch: Any) -> UpdateRecord:
         version=version or None,
         classification=classification_of(str(kind or ""), os_type),
         state=_state(_text(patch, "installationState")),
+    )
+
+
+def read_missing(patch: Any) -> Update:
+    """One update of an assessment's rows, in the machine's own words."""
+    kinds = dig(patch, "classifications")
+    kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
+    return Update(
+        name=_text(patch, "patchName") or _text(patch, "name"),
+        kb=_text(patch, "kbId") or None,
+        version=_text(patch, "version") or None,
+        classification=str(kind or ""),
+        reboot_behavior=_text(patch, "rebootBehavior") or None,
     )
 
 

@@ -2,10 +2,12 @@
 
 A configuration lies under its subscription and group, an assignment under the scope it hangs on. An index lists a
 configuration's assignments; it is written before the document and removed after it, so it may hold an entry too many,
-which counts for nothing, and never one too few.
+which counts for nothing, and never one too few. Against a rival who removes the entry just then, it is written again
+after the document, and removed by ETag only where no document names the configuration any more.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 from shared.adapters.storage.codec import from_row, to_row
@@ -19,7 +21,7 @@ from shared.adapters.storage.rows import (
     in_partition,
     starting_with,
 )
-from shared.application.ports import StoredAssignment, StoredConfiguration
+from shared.application.ports import StaleError, StoredAssignment, StoredConfiguration
 from shared.domain.records import RunId
 
 CONFIGURATIONS = "Configurations"
@@ -75,13 +77,16 @@ class Assignments:
 
     async def insert(self, assignment: StoredAssignment) -> StoredAssignment:
         await self._index(assignment)
-        return await self._write(Verb.INSERT, assignment)
+        written = await self._write(Verb.INSERT, assignment)
+        await self._index(assignment)
+        return written
 
     async def replace(
         self, assignment: StoredAssignment, previous: StoredAssignment
     ) -> StoredAssignment:
         await self._index(assignment)
         written = await self._write(Verb.REPLACE, replace(assignment, etag=previous.etag))
+        await self._index(assignment)
         if id_to_key(previous.configuration_id) != id_to_key(assignment.configuration_id):
             await self._unindex(previous)
         return written
@@ -126,7 +131,12 @@ class Assignments:
 
     async def _unindex(self, assignment: StoredAssignment) -> None:
         entry = _index_entry(assignment)
-        await self._rows.write(BY_CONFIGURATION, Write(verb=Verb.DELETE, row=entry))
+        seen = await self._rows.get(BY_CONFIGURATION, entry.partition, entry.key)
+        current = await self.get(assignment.scope_id, assignment.name)
+        if seen is None or (current and _index_entry(current).partition == entry.partition):
+            return
+        with suppress(StaleError):
+            await self._rows.write(BY_CONFIGURATION, Write(verb=Verb.DELETE, row=seen))
 
 
 def _place(configuration_id: str) -> tuple[str, str]:

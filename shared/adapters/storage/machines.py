@@ -1,13 +1,11 @@
 """What is kept of machines: their locks, and the updates of their jobs; and the messages that were poisoned."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
-from shared.adapters.storage.codec import LONGEST, cut, from_row, instant, to_row
+from shared.adapters.storage.chunks import Chunks
+from shared.adapters.storage.codec import cut, from_row, instant, to_row
 from shared.adapters.storage.keys import hashed
 from shared.adapters.storage.rows import Row, Rows, Value, Verb, Write, in_partition
 from shared.application.ports import MachineLock
@@ -18,9 +16,7 @@ MACHINES = "Machines"
 UPDATES = "Updates"
 POISONED = "Poisoned"
 _LOCK = "lock"
-_CHUNKS_IN_A_ROW = 14  # 14 x 32,000 units of 2 bytes are just under 900 KiB
-_LONGEST_TEXT = 500  # characters of a name or a version; no real one comes near
-_updates: TypeAdapter[list[UpdateRecord]] = TypeAdapter(list[UpdateRecord])
+_CHUNKS = Chunks(UpdateRecord)
 
 
 class Locks:
@@ -49,7 +45,7 @@ class Updates:
     async def put(self, run_id: RunId, job_key: str, updates: Sequence[UpdateRecord]) -> None:
         partition = hashed(run_id.text.lower(), job_key)
         old = {row.key async for row in self._rows.query(UPDATES, in_partition(partition))}
-        new = {f"{at:04}": values for at, values in enumerate(_rows_of(updates))}
+        new = {f"{at:04}": values for at, values in enumerate(_CHUNKS.rows(updates))}
         for key, values in new.items():
             row = Row(partition=partition, key=key, values=values)
             await self._rows.write(UPDATES, Write(verb=Verb.REPLACE, row=row))
@@ -61,35 +57,8 @@ class Updates:
         partition = hashed(run_id.text.lower(), job_key)
         found: list[UpdateRecord] = []
         async for row in self._rows.query(UPDATES, in_partition(partition)):
-            for name in sorted(column for column in row.values if column.startswith("updates")):
-                found += _updates.validate_json(str(row.values[name]))
+            found += _CHUNKS.read(row.values)
         return found
-
-
-def _rows_of(updates: Sequence[UpdateRecord]) -> Iterator[dict[str, Value]]:
-    """The columns of each row: every column is a JSON list of its own."""
-    columns: dict[str, Value] = {}
-    for text in _lists_of(updates):
-        if len(columns) == _CHUNKS_IN_A_ROW:
-            yield columns
-            columns = {}
-        columns[f"updates{len(columns):02}"] = text
-    if columns:
-        yield columns
-
-
-def _lists_of(updates: Sequence[UpdateRecord]) -> Iterator[str]:
-    pieces, size = list[str](), 0
-    for update in _updates.dump_python(list(updates), mode="json", exclude_none=True):
-        short = {name: value[:_LONGEST_TEXT] for name, value in update.items()}
-        piece = json.dumps(short, separators=(",", ":"))
-        if pieces and size + len(piece) + 2 > LONGEST:
-            yield f"[{','.join(pieces)}]"
-            pieces, size = [], 0
-        pieces.append(piece)
-        size += len(piece) + 1
-    if pieces:
-        yield f"[{','.join(pieces)}]"
 
 
 class PoisonedMessages:

@@ -80,8 +80,9 @@ class Runs:
         except StaleError:
             return
 
-    async def list(self, configuration_id: str) -> AsyncIterator[Run]:
-        where = (*in_partition(id_to_key(configuration_id)), *_ONLY_RUNS)
+    async def list(self, configuration_id: str, *, after: str = "") -> AsyncIterator[Run]:
+        later = Condition(column=KEY, operator=Operator.GT, value=after)
+        where = (*in_partition(id_to_key(configuration_id)), *_ONLY_RUNS, later)
         async for row in self._rows.query(RUNS, where):
             yield from_row(Run, row)
 

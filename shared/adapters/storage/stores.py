@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from shared.adapters.storage.agenda import StoredAgenda
+from shared.adapters.storage.assessments import Assessments, Requests
 from shared.adapters.storage.documents import Assignments, Configurations
 from shared.adapters.storage.jobs import Jobs
 from shared.adapters.storage.machines import Locks, PoisonedMessages, Updates
@@ -20,6 +21,8 @@ class Stores(TypedDict):
     jobs: Jobs
     updates: Updates
     locks: Locks
+    assessments: Assessments
+    machine_requests: Requests
     poisoned: PoisonedMessages
 
 
@@ -33,5 +36,7 @@ def stores(rows: Rows) -> Stores:
         jobs=Jobs(rows),
         updates=Updates(rows),
         locks=Locks(rows),
+        assessments=Assessments(rows),
+        machine_requests=Requests(rows),
         poisoned=PoisonedMessages(rows),
     )

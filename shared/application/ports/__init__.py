@@ -11,6 +11,14 @@ from dataclasses import dataclass
 
 from shared.application.limits import Limits
 from shared.application.ports.agenda import Agenda, AgendaEntry
+from shared.application.ports.assessments import (
+    AssessmentReports,
+    AssessmentStore,
+    MachineRequest,
+    MachineRequests,
+    RequestAnswer,
+    RequestKind,
+)
 from shared.application.ports.basics import Clock, StaleError
 from shared.application.ports.documents import (
     AssignmentStore,
@@ -45,6 +53,8 @@ __all__ = [
     "Accepted",
     "Agenda",
     "AgendaEntry",
+    "AssessmentReports",
+    "AssessmentStore",
     "AssignmentStore",
     "Clock",
     "ConfigurationStore",
@@ -57,11 +67,15 @@ __all__ = [
     "JobStore",
     "MachineLock",
     "MachineLocks",
+    "MachineRequest",
+    "MachineRequests",
     "NotNow",
     "Outbox",
     "Patching",
     "Poisoned",
     "Refused",
+    "RequestAnswer",
+    "RequestKind",
     "RunStore",
     "Services",
     "StaleError",
@@ -85,8 +99,11 @@ class Services:
     jobs: JobStore
     updates: UpdateStore
     locks: MachineLocks
+    assessments: AssessmentStore
+    machine_requests: MachineRequests
     outbox: Outbox
     poisoned: Poisoned
     inventory: Inventory
     patching: Patching
     reports: InstallReports
+    assessment_reports: AssessmentReports

@@ -13,6 +13,7 @@ class StoredConfiguration:
     `document` is the body as it was sent. `window_since` is the instant before which its window has nothing due: its
     creation, or the last change of its `maintenanceWindow`. `revision` is new with every write; the agenda names the
     one it expects. `deleting` means that its deletion has been acknowledged or is under way: nothing starts any more.
+    The kinds are those of `Caller`.
     """
 
     id: str
@@ -23,6 +24,8 @@ class StoredConfiguration:
     created_by: str
     modified_at: datetime
     modified_by: str
+    created_by_kind: str = "User"
+    modified_by_kind: str = "User"
     deleting: bool = False
     etag: str = ""
 
@@ -43,6 +46,8 @@ class StoredAssignment:
     created_by: str
     modified_at: datetime
     modified_by: str
+    created_by_kind: str = "User"
+    modified_by_kind: str = "User"
     etag: str = ""
 
 

@@ -41,8 +41,8 @@ class RunStore(Protocol):
     async def join_request(self, configuration_id: str, *, request_id: str, key: str) -> None:
         """Note that this request was answered with the run *key*; an earlier note stays."""
 
-    def list(self, configuration_id: str) -> AsyncIterator[Run]:
-        """All runs of one configuration, oldest first."""
+    def list(self, configuration_id: str, *, after: str = "") -> AsyncIterator[Run]:
+        """All runs of one configuration with keys after *after*, oldest first."""
 
     def list_within(self, prefix: str) -> AsyncIterator[Run]:
         """All runs of the configurations in a subscription or a resource group."""

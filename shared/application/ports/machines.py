@@ -15,10 +15,18 @@ from shared.domain.updates import UpdateRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryPage:
-    """Machines in the order of their keys; `last` is the key to go on after, or None at the end."""
+    """Machines in the order of their keys; `last` is the key to go on after, or None at the end.
 
-    machines: tuple[Machine, ...]
+    `states` are as the inventory knows them, which may be some minutes late: enough to foretell, not to act on.
+    """
+
+    states: tuple[MachineState, ...]
     last: str | None
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """The machines alone."""
+        return tuple(state.machine for state in self.states)
 
 
 class Inventory(Protocol):
@@ -47,10 +55,13 @@ class InstallOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The install was accepted: *operation* is to be asked after, *activity_id* is what it reports under."""
+    """The request was accepted: *operation* is to be asked after, *activity_id* is what it reports under.
 
-    operation: str
-    activity_id: str
+    Both may be empty for what nobody asks after.
+    """
+
+    operation: str = ""
+    activity_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +86,7 @@ class NotNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """A time-out, a reset, 408 or 5xx: the install may have been started. Never ask again."""
+    """A time-out, a reset, 408 or 5xx: the request may have been accepted. Never ask for an install again."""
 
     message: str
 
@@ -94,6 +105,12 @@ class Patching(Protocol):
 
     async def ask_after(self, job: Job) -> InstallReport | None:
         """What the service says of `job.operation`; None when it does not know."""
+
+    async def assess(self, machine: Machine) -> InstallReply:
+        """Ask for an assessment, once; its result is found in `AssessmentReports`, minutes later."""
+
+    async def consent(self, machine: Machine) -> InstallReply:
+        """Let users' schedules patch a VM whose system is known: one change of its model."""
 
 
 class InstallReports(Protocol):

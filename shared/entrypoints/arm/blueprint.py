@@ -12,7 +12,6 @@ from uuid import uuid4
 import azure.functions as func
 
 from shared import bootstrap
-from shared.entrypoints.arm.callers import local_caller
 from shared.entrypoints.arm.errors import error_reply
 from shared.entrypoints.arm.ids import Address
 from shared.entrypoints.arm.replies import Reply
@@ -49,7 +48,7 @@ async def _respond(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _reply(req: func.HttpRequest, headers: dict[str, str]) -> Reply:
-    caller = local_caller(headers, azure_instance=bootstrap.settings().website_instance_id)
+    caller = await bootstrap.authentication().caller(headers)
     request = ArmRequest(
         method=req.method,
         url=req.url,

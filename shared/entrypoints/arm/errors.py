@@ -15,6 +15,7 @@ from shared.errors import (
     InvalidRequestError,
     MusterError,
     NotFoundError,
+    NotServedError,
     PreconditionFailedError,
     TooLargeError,
     UnauthenticatedError,
@@ -32,6 +33,7 @@ STATUSES: dict[type[MusterError], int] = {
     ConflictError: 409,
     IllegalTransitionError: 409,
     PreconditionFailedError: 412,
+    NotServedError: 501,
     UnavailableError: 503,
     MusterError: 500,
 }
@@ -40,7 +42,7 @@ STATUSES: dict[type[MusterError], int] = {
 def error_reply(error: Exception, *, request_id: str) -> Reply:
     """The answer to a request that failed; what nobody expected is logged, and told to nobody else."""
     if isinstance(error, MusterError):
-        return Reply(status=_status(error), body=_shape(error))
+        return Reply(status=_status(error), body=_shape(error), headers=_challenge(error))
     _log.error("request.failed request=%s", request_id, exc_info=error)
     return Reply(
         status=500,
@@ -53,6 +55,14 @@ def method_not_allowed(method: str, *, allowed: Iterable[str]) -> Reply:
     methods = ", ".join(allowed)
     error = MusterError(f"{method} is not served here, only {methods}.", code="MethodNotAllowed")
     return Reply(status=405, body=_shape(error), headers={"Allow": methods})
+
+
+def _challenge(error: MusterError) -> dict[str, str]:
+    """What a 401 has to say (RFC 6750, 3): which scheme is wanted, and whether what was sent was wrong."""
+    if not isinstance(error, UnauthenticatedError):
+        return {}
+    was_sent = error.code != UnauthenticatedError.code
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"' if was_sent else "Bearer"}
 
 
 def _status(error: MusterError) -> int:

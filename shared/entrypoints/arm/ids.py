@@ -1,7 +1,7 @@
-"""Where a request goes: its path, split at the last collection of Microsoft.Maintenance that it names.
+"""Where a request goes: its path, split at the last provider of Muster's that it names.
 
-`<parent>/providers/Microsoft.Maintenance/<collection>[/<name>...]`; the fixed words are read without case, and every
-part keeps the spelling in which it was sent.
+`<parent>/providers/Microsoft.Maintenance/<collection>[/<name>...]`, or `Muster.Maintenance` for what Azure does not
+have; the fixed words are read without case, and every part keeps the spelling in which it was sent.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from shared.domain.ids import ResourceId
 from shared.domain.records import RunId, parse_run_key
 from shared.errors import NotFoundError
 
-_NAMESPACE = ("providers", "microsoft.maintenance")
+MICROSOFT = "microsoft.maintenance"
+MUSTER = "muster.maintenance"
 
 
 class Place(Enum):
@@ -26,6 +27,8 @@ class Place(Enum):
     GROUP = auto()
     CONFIGURATION = auto()
     RESOURCE = auto()
+    NESTED = auto()
+    """A resource beneath another one, such as a machine of a scale set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +41,13 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Split the path of a URL; raises `NotFoundError` when it names no collection of Microsoft.Maintenance."""
+        """Split the path of a URL; raises `NotFoundError` when it names no provider of Muster's."""
         parts = _parts(urlsplit(url).path)
         # Names stand at odd places, so that a group called `providers` is none.
         found = [
             at
             for at in range(0, len(parts) - 2, 2)
-            if tuple(part.lower() for part in parts[at : at + 2]) == _NAMESPACE
+            if parts[at].lower() == "providers" and parts[at + 1].lower() in (MICROSOFT, MUSTER)
         ]
         if not found:
             raise no_such_path()
@@ -59,6 +62,16 @@ class Address:
     def id(self) -> str:
         """The id of what the path names, as it was sent."""
         return f"{self.parent}{self.namespace}{_joined(self.steps)}"
+
+    @property
+    def provider(self) -> str:
+        """`MICROSOFT` or `MUSTER`."""
+        return self.namespace.rpartition("/")[2].lower()
+
+    @property
+    def resource_id(self) -> str:
+        """The id of the resource that the path names or goes through."""
+        return f"{self.parent}{self.namespace}{_joined(self.steps[:2])}"
 
     @property
     def name(self) -> str:
@@ -84,7 +97,7 @@ class Address:
         if parent.type.lower() == CONFIGURATION_TYPE.lower():
             return Place.CONFIGURATION
         if parent.type:
-            return Place.RESOURCE
+            return Place.NESTED if parent.type.count("/") > 1 else Place.RESOURCE
         return Place.GROUP if parent.resource_group else Place.SUBSCRIPTION
 
 
@@ -92,7 +105,8 @@ def no_such_path() -> NotFoundError:
     """For a path that is no operation's."""
     return NotFoundError(
         "There is no operation at this path. Muster serves maintenanceConfigurations, "
-        "configurationAssignments and applyUpdates of Microsoft.Maintenance.",
+        "configurationAssignments, applyUpdates and updates of Microsoft.Maintenance, and has some "
+        "of its own: see docs/http.md.",
         code="InvalidResourcePath",
     )
 

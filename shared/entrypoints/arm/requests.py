@@ -51,6 +51,11 @@ class ArmRequest:
             raise TooLargeError(f"A body has at most {limit} bytes; this one has more.")
         return decode_object(self.content)
 
+    @property
+    def is_recent(self) -> bool:
+        """Whether the api-version is one of 2025: those clients know `systemData` and follow `nextLink`."""
+        return self.query.get("api-version", "") >= "2025"
+
     def check_api_version(self) -> None:
         """Raise `InvalidRequestError`, which lists those that are served, for any other."""
         version = self.query.get("api-version", "")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from shared.application.ports import Services
 from shared.entrypoints.arm import operations as do
+from shared.entrypoints.arm import own_operations as own
+from shared.entrypoints.arm import unserved
 from shared.entrypoints.arm.errors import method_not_allowed
-from shared.entrypoints.arm.ids import Address, Place, no_such_path
+from shared.entrypoints.arm.ids import MICROSOFT, MUSTER, Address, Place, no_such_path
 from shared.entrypoints.arm.operations import Operation
 from shared.entrypoints.arm.replies import Reply
 from shared.entrypoints.arm.requests import ArmRequest
@@ -18,6 +20,8 @@ from shared.entrypoints.arm.requests import ArmRequest
 _SCOPES = frozenset({Place.SUBSCRIPTION, Place.GROUP})
 _CONFIGURATION = frozenset({Place.CONFIGURATION})
 _RESOURCE = frozenset({Place.RESOURCE})
+_NESTED = frozenset({Place.NESTED})
+_SUBSCRIPTION = frozenset({Place.SUBSCRIPTION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Route:
     places: frozenset[Place]
     steps: str
     operations: Mapping[str, Operation]
+    provider: str = MICROSOFT
 
     def leads_to(self, place: Place, steps: tuple[str, ...]) -> bool:
         """Whether a path is this route's."""
@@ -72,11 +77,22 @@ ROUTES = (
             "DELETE": do.delete_assignment,
         },
     ),
-    Route(places=_SCOPES | _CONFIGURATION, steps="applyupdates", operations={"GET": do.list_runs}),
+    Route(
+        places=frozenset({Place.GROUP}),
+        steps="maintenanceconfigurations/*/preview",
+        operations={"POST": own.preview},
+    ),
+    Route(places=_SCOPES, steps="applyupdates", operations={"GET": do.list_runs}),
+    Route(places=_CONFIGURATION, steps="applyupdates", operations={"GET": own.page_runs}),
     Route(
         places=_RESOURCE,
         steps="applyupdates/default",
-        operations={"PUT": do.start_machine_runs},
+        operations={"GET": do.get_latest_machine_run, "PUT": do.start_machine_runs},
+    ),
+    Route(
+        places=_RESOURCE,
+        steps="applyupdates/*",
+        operations={"GET": do.get_machine_run, "PUT": do.put_machine_run},
     ),
     Route(
         places=_CONFIGURATION,
@@ -88,12 +104,52 @@ ROUTES = (
         steps="applyupdates/*",
         operations={"GET": do.get_run, "PUT": do.put_run},
     ),
-    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs", operations={"GET": do.list_jobs}),
-    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs/*", operations={"GET": do.get_job}),
+    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs", operations={"GET": own.list_jobs}),
+    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs/*", operations={"GET": own.get_job}),
     Route(
         places=_CONFIGURATION,
         steps="applyupdates/*/jobs/*/updates",
-        operations={"GET": do.list_updates},
+        operations={"GET": own.list_updates},
+    ),
+    Route(places=_RESOURCE, steps="updates", operations={"GET": do.list_pending_updates}),
+    Route(
+        places=_RESOURCE,
+        steps="assessment",
+        operations={"GET": own.get_assessment},
+        provider=MUSTER,
+    ),
+    Route(places=_SUBSCRIPTION, steps="assess", operations={"POST": own.assess}, provider=MUSTER),
+    Route(places=_SUBSCRIPTION, steps="consent", operations={"POST": own.consent}, provider=MUSTER),
+    Route(
+        places=_SUBSCRIPTION,
+        steps="publicmaintenanceconfigurations",
+        operations={"GET": unserved.list_public_configurations},
+    ),
+    Route(
+        places=_SUBSCRIPTION,
+        steps="publicmaintenanceconfigurations/*",
+        operations={"GET": unserved.get_public_configuration},
+    ),
+    Route(
+        places=_RESOURCE,
+        steps="scheduledevents",
+        operations={"POST": unserved.refuse_scheduled_event},
+    ),
+    Route(
+        places=_RESOURCE,
+        steps="scheduledevents/*/acknowledge",
+        operations={"POST": unserved.refuse_scheduled_event},
+    ),
+    *(
+        Route(
+            places=_NESTED, steps=steps, operations=dict.fromkeys(methods, unserved.refuse_nested)
+        )
+        for steps, methods in (
+            ("configurationassignments", ("GET",)),
+            ("configurationassignments/*", ("GET", "PUT", "PATCH", "DELETE")),
+            ("applyupdates/*", ("GET", "PUT")),
+            ("updates", ("GET",)),
+        )
     ),
 )
 
@@ -102,7 +158,7 @@ def find_operations(address: Address) -> Mapping[str, Operation]:
     """The operations of a path, by method; raises `NotFoundError` for a path that has none."""
     place = address.place()
     for route in ROUTES:
-        if route.leads_to(place, address.steps):
+        if route.provider == address.provider and route.leads_to(place, address.steps):
             return route.operations
     raise no_such_path()
 

@@ -1,7 +1,7 @@
 """The resources as they go on the wire.
 
-Documents come back as they were sent; `id`, `name`, `type` and `systemData` are ours. Of runs, jobs and updates only
-what is known is sent: a member that is missing is not known, or not yet.
+Documents come back as they were sent; `id`, `name`, `type` and, where it is asked for, `systemData` are ours. Of runs,
+jobs and updates only what is known is sent: a member that is missing is not known, or not yet.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from pydantic import AfterValidator, TypeAdapter
 
 from shared.application.bodies import Body, text
 from shared.application.documents import CONFIGURATION_TYPE
+from shared.application.pending_updates import PendingUpdate
 from shared.application.ports import StoredAssignment, StoredConfiguration
 from shared.domain.records import Job, Run, RunId
-from shared.domain.run import Outcome
+from shared.domain.run import Outcome, RunStatus
 from shared.domain.updates import UpdateRecord
 from shared.entrypoints.arm.replies import Json
 from shared.errors import InvalidRequestError
@@ -38,6 +39,19 @@ def assignment_resource(stored: StoredAssignment) -> Json:
     if properties.get("resourceId") is None:
         properties["resourceId"] = stored.scope_id
     return {**resource, "properties": properties}
+
+
+def with_authors(resource: Json, stored: StoredConfiguration | StoredAssignment) -> Json:
+    """A resource with `systemData`: who created and who last changed it, and when."""
+    authors = {
+        "createdBy": stored.created_by,
+        "createdByType": _author(stored.created_by_kind),
+        "createdAt": instant(stored.created_at),
+        "lastModifiedBy": stored.modified_by,
+        "lastModifiedByType": _author(stored.modified_by_kind),
+        "lastModifiedAt": instant(stored.modified_at),
+    }
+    return {**resource, "systemData": authors}
 
 
 def run_resource(run: Run) -> Json:
@@ -64,7 +78,13 @@ def run_resource(run: Run) -> Json:
         "openJobs": run.open_jobs,
         "counts": {_camel(outcome): run.counts.get(outcome, 0) for outcome in Outcome},
     }
-    return {"id": run.id.text, "name": run.key, "type": RUN_TYPE, "properties": _known(properties)}
+    return {"id": run.id.text, "name": run.key, "type": RUN_TYPE, "properties": known(properties)}
+
+
+def cancelled_run_resource(run: Run) -> Json:
+    """A run as its cancellation is answered: `Cancelled`, also while what had been started still finishes."""
+    resource = run_resource(run)
+    return {**resource, "properties": {**resource["properties"], "status": RunStatus.CANCELLED}}
 
 
 def job_resource(run_id: RunId, job: Job) -> Json:
@@ -103,13 +123,13 @@ def job_resource(run_id: RunId, job: Job) -> Json:
         "id": f"{run_id.text}/jobs/{job.key}",
         "name": job.key,
         "type": JOB_TYPE,
-        "properties": _known(properties),
+        "properties": known(properties),
     }
 
 
 def update_resource(update: UpdateRecord) -> Json:
     """What became of one update."""
-    return _known(
+    return known(
         {
             "name": update.name,
             "kbId": update.kb,
@@ -118,6 +138,17 @@ def update_resource(update: UpdateRecord) -> Json:
             "installationState": update.state,
         }
     )
+
+
+def pending_update_resource(pending: PendingUpdate) -> Json:
+    """The update that a machine can expect at its next window."""
+    return {
+        "maintenanceScope": "InGuestPatch",
+        "impactType": "Restart" if pending.may_reboot else "None",
+        "status": "Pending",
+        "notBefore": instant(pending.not_before),
+        "properties": {"resourceId": pending.machine_id},
+    }
 
 
 # --- what is sent to a run -----------------------------------------------------------------------
@@ -162,28 +193,29 @@ def _resource(
     stored: StoredConfiguration | StoredAssignment, *, name: str, kind: str
 ) -> dict[str, Any]:
     sent = {member: value for member, value in stored.document.items() if member not in _OURS}
-    authors = {
-        "createdBy": stored.created_by,
-        "createdAt": _instant(stored.created_at),
-        "lastModifiedBy": stored.modified_by,
-        "lastModifiedAt": _instant(stored.modified_at),
-    }
-    return {"id": stored.id, "name": name, "type": kind, **sent, "systemData": authors}
+    return {"id": stored.id, "name": name, "type": kind, **sent}
 
 
-def _known(members: Mapping[str, object]) -> dict[str, Any]:
+def _author(kind: str) -> str:
+    """Azure knows no third kind: what Muster does by itself an application does."""
+    return kind if kind == "User" else "Application"
+
+
+def known(members: Mapping[str, object]) -> dict[str, Any]:
+    """The members that have a value, as JSON."""
     return {name: _plain(value) for name, value in members.items() if value not in (None, "")}
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return _instant(value)
+        return instant(value)
     if isinstance(value, timedelta):
         return _DURATION.dump_python(value, mode="json")
     return value
 
 
-def _instant(value: datetime) -> str:
+def instant(value: datetime) -> str:
+    """ISO 8601 in UTC, with a Z."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -40,7 +40,7 @@ OPERATORS = {
     "where",
 }
 # Of its tables, those that hold machines and what became of installs.
-TABLES = {"resources", "patchinstallationresources"}
+TABLES = {"resources", "patchinstallationresources", "patchassessmentresources"}
 
 # A string literal as KQL's grammar has it: one line, closed by the first quote that no backslash escapes.
 LITERAL = re.compile(r"'(?:[^'\\\r\n]|\\[^\r\n])*'")
@@ -80,7 +80,11 @@ def test_a_page_of_machines_reads_like_this() -> None:
         "| where strcmp(key, '/subscriptions/s/x') > 0\n"
         "| order by key asc\n"
         "| take 1000\n"
-        "| project key, id, type, subscriptionId, resourceGroup, location, tags, os"
+        "| project key, id, type, subscriptionId, resourceGroup, location, tags, os, "
+        "windows = properties.osProfile.windowsConfiguration.patchSettings, "
+        "linux = properties.osProfile.linuxConfiguration.patchSettings, "
+        "power = tostring(properties.extended.instanceView.powerState.code), "
+        "status = tostring(properties.status)"
     )
 
 

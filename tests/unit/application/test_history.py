@@ -75,9 +75,9 @@ async def test_run_is_found_in_any_spelling() -> None:
     assert (await get_run(services, wanted, caller=READER)).id == run.id
 
 
-async def test_runs_are_listed_by_configuration_group_and_subscription() -> None:
+async def test_runs_are_listed_by_group_and_subscription() -> None:
     services, run = await ran()
-    for scope_id in (CONFIGURATION, GROUP, f"/subscriptions/{SUBSCRIPTION}"):
+    for scope_id in (GROUP, f"/subscriptions/{SUBSCRIPTION}"):
         assert [one.id for one in await list_runs(services, scope_id, caller=READER)] == [run.id]
     assert await list_runs(services, GROUP + "2", caller=READER) == []
 

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from shared import bootstrap
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.machines import MemoryFleet
+from shared.adapters.memory.rows import MemoryRows
 from shared.adapters.memory.services import services as memory_services
 from shared.application.ports import Services
 from shared.settings import Settings
@@ -19,9 +20,22 @@ def clock() -> MemoryClock:
 
 
 @pytest.fixture
-def client(clock: MemoryClock, monkeypatch: pytest.MonkeyPatch) -> ArmClient:
-    """A client of an app that runs on this machine, with one machine to patch."""
-    built = memory_services(clock, fleet=MemoryFleet(clock, [a_state()]))
+def rows() -> MemoryRows:
+    return MemoryRows()
+
+
+@pytest.fixture
+def fleet(clock: MemoryClock) -> MemoryFleet:
+    """One machine to patch."""
+    return MemoryFleet(clock, [a_state()])
+
+
+@pytest.fixture
+def client(
+    clock: MemoryClock, rows: MemoryRows, fleet: MemoryFleet, monkeypatch: pytest.MonkeyPatch
+) -> ArmClient:
+    """A client of an app that runs on this machine."""
+    built = memory_services(clock, rows=rows, fleet=fleet)
 
     async def services() -> Services:
         return built

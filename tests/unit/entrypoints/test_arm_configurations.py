@@ -1,12 +1,18 @@
 """Maintenance configurations and assignments over HTTP: statuses, bodies, headers."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from shared.adapters.memory.clock import MemoryClock
+from shared.adapters.memory.rows import MemoryRows
 from tests.builders import CONFIGURATION, GROUP, SUBSCRIPTION, a_configuration, a_machine, a_scope
 from tests.unit.entrypoints.arm_client import ArmClient, assert_arm_error
 
 WHOLE = f"/subscriptions/{SUBSCRIPTION}"
 LIST = "/providers/Microsoft.Maintenance/maintenanceConfigurations"
+RECENT = "2025-11-01"
 ASSIGNMENTS = "/providers/Microsoft.Maintenance/configurationAssignments"
 
 
@@ -17,7 +23,6 @@ async def test_put_creates_then_replaces(client: ArmClient) -> None:
     assert first.json["id"] == CONFIGURATION
     assert first.json["name"] == "nightly"
     assert first.json["type"] == "Microsoft.Maintenance/maintenanceConfigurations"
-    assert first.json["systemData"]["createdBy"] == "local"
     assert first.json["properties"] == a_configuration()["properties"]
 
 
@@ -29,15 +34,66 @@ async def test_what_is_read_can_be_put_back(client: ArmClient) -> None:
     again = await client.put(CONFIGURATION, read)
     assert again.status == 200
     assert again.json == read
-    assert list(read) == ["id", "name", "type", *document, "systemData"]
+    assert list(read) == ["id", "name", "type", *document]
     assert list(read["tags"]) == ["Zeta", "alpha"]
 
 
 async def test_what_is_ours_cannot_be_sent(client: ArmClient) -> None:
     foreign = {"id": "/x", "name": "x", "type": "x", "systemData": {"createdBy": "x"}}
-    created = (await client.put(CONFIGURATION, foreign | a_configuration())).json
+    answer = await client.put(CONFIGURATION, foreign | a_configuration(), version=RECENT)
+    created = answer.json
     assert (created["id"], created["name"]) == (CONFIGURATION, "nightly")
     assert created["systemData"]["createdBy"] == "local"
+
+
+async def test_authors_are_shown_to_clients_that_know_them(
+    client: ArmClient, clock: MemoryClock
+) -> None:
+    await client.put(CONFIGURATION, a_configuration())
+    assignment = f"{WHOLE}{ASSIGNMENTS}/one"
+    await client.put(assignment, a_scope())
+    clock.advance(timedelta(hours=1))
+    changed = (await client.put(CONFIGURATION, a_configuration(), version=RECENT)).json
+    assert changed["systemData"] == {
+        "createdBy": "local",
+        "createdByType": "User",
+        "createdAt": "2026-06-01T12:00:00Z",
+        "lastModifiedBy": "local",
+        "lastModifiedByType": "User",
+        "lastModifiedAt": "2026-06-01T13:00:00Z",
+    }
+    for path in (CONFIGURATION, assignment):
+        assert "systemData" in (await client.get(path, version=RECENT)).json
+        assert "systemData" in (await client.get(path, version="2025-10-01-preview")).json
+        assert "systemData" not in (await client.get(path, version="2023-10-01-preview")).json
+
+
+async def test_row_without_a_kind_was_a_users(client: ArmClient, rows: MemoryRows) -> None:
+    await client.put(CONFIGURATION, a_configuration())
+    ((place, row),) = rows.tables["Configurations"].items()
+    old = {name: value for name, value in row.values.items() if "kind" not in name}
+    assert len(old) < len(row.values)
+    rows.tables["Configurations"][place] = replace(row, values=old)
+    read = (await client.get(CONFIGURATION, version=RECENT)).json
+    assert read["systemData"]["createdByType"] == "User"
+
+
+async def test_long_lists_come_in_pages_to_clients_that_follow(client: ArmClient) -> None:
+    ids = [f"{CONFIGURATION}-{number}" for number in range(5)]
+    for one in ids:
+        await client.put(one, a_configuration())
+    found: list[str] = []
+    url = f"{WHOLE}{LIST}?$top=2&api-version={RECENT}"
+    while url:
+        page = (await client.get(url, version="")).json
+        assert len(page["value"]) <= 2
+        found += [one["id"] for one in page["value"]]
+        link = page.get("nextLink", "")
+        assert not link or link.startswith("http://127.0.0.1:7071/")
+        url = link.removeprefix("http://127.0.0.1:7071")
+    assert found == ids
+    whole = (await client.get(f"{WHOLE}{LIST}?$top=2")).json
+    assert (len(whole["value"]), "nextLink" in whole) == (5, False)
 
 
 async def test_fixed_words_are_read_without_case(client: ArmClient) -> None:

@@ -66,6 +66,48 @@ async def test_run_of_one_machine_names_it(client: ArmClient) -> None:
     assert run["properties"]["targetResourceId"] == a_machine().id
 
 
+async def test_run_of_one_machine_is_read_and_cancelled_there_too(client: ArmClient) -> None:
+    await configured(client)
+    runs = f"{a_machine().id}{UPDATES}"
+    assert_arm_error(await client.get(f"{runs}/default"), 404, "ResourceNotFound")
+    run = (await client.put(f"{runs}/default")).json
+    assert (await client.get(f"{runs}/{run['name']}")).json == run
+    assert (await client.get(f"{runs}/default")).json == run
+    cancelled = (await client.put(f"{runs}/{run['name']}", CANCEL)).json
+    assert cancelled["properties"]["cancelledBy"] == "local"
+    assert_arm_error(await client.get(f"{runs}/20200101000001"), 404, "ResourceNotFound")
+
+
+async def test_run_of_all_machines_is_not_cancelled_at_one(client: ArmClient) -> None:
+    run_id = await with_jobs(client, 2)
+    at_machine = f"{a_machine().id}{UPDATES}/{run_id.rpartition('/')[2]}"
+    assert (await client.get(at_machine)).json["id"] == run_id
+    error = assert_arm_error(await client.put(at_machine, CANCEL), 409, "Conflict")
+    assert run_id in error["message"]
+
+
+async def test_runs_of_a_configuration_come_in_pages_and_by_status(
+    client: ArmClient, clock: MemoryClock
+) -> None:
+    await configured(client)
+    names = []
+    for day in (2, 3, 4):
+        run = (await client.put(f"{RUNS}/2026060{day}020000", CANCEL)).json
+        names.append(run["name"])
+    names.insert(0, (await client.put(f"{RUNS}/default")).json["name"])
+    found: list[str] = []
+    url = f"{RUNS}?$top=3&api-version=2023-04-01"
+    while url:
+        page = (await client.get(url, version="")).json
+        found += [run["name"] for run in page["value"]]
+        url = page.get("nextLink", "").removeprefix("http://127.0.0.1:7071")
+    assert found == names
+    pending = (await client.get(f"{RUNS}?status=pending")).json["value"]
+    assert [run["name"] for run in pending] == names[:1]
+    error = assert_arm_error(await client.get(f"{RUNS}?status=Done"), 400, "InvalidParameter")
+    assert (error["target"], "Missed" in error["message"]) == ("status", True)
+
+
 async def test_machine_without_configuration_has_nothing_to_start(client: ArmClient) -> None:
     answer = await client.put(f"{a_machine().id}{UPDATES}/default")
     assert_arm_error(answer, 404, "ResourceNotFound")
@@ -78,6 +120,17 @@ async def test_coming_run_is_cancelled_before_its_start(client: ArmClient) -> No
     assert cancelled.json["properties"]["status"] == "Cancelled"
     assert cancelled.json["properties"]["cancelledBy"] == "local"
     assert (await client.get(COMING)).json == cancelled.json
+
+
+async def test_cancellation_of_an_open_run_is_answered_before_the_run_has_ended(
+    client: ArmClient,
+) -> None:
+    await configured(client)
+    run = (await client.put(f"{RUNS}/default")).json
+    cancelled = (await client.put(run["id"], CANCEL)).json["properties"]
+    assert cancelled["status"] == "Cancelled"
+    shown = (await client.get(run["id"])).json["properties"]
+    assert shown == cancelled | {"status": "Pending"}
 
 
 async def test_time_that_is_no_occurrence_is_answered_and_not_stored(client: ArmClient) -> None:

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from localhost.back_off import BackOff
+from localhost.functions.back_off import BackOff
 
 
 def _milliseconds(back_off: BackOff, polls: int) -> list[float]:

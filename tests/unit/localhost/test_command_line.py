@@ -10,7 +10,7 @@ import pytest
 from localhost.azure.faults import Faults
 from localhost.azurite import Ports
 from localhost.command_line import main, parser, serve_options
-from localhost.serve_options import ServeOptions
+from localhost.serve.options import ServeOptions
 
 SHARES = [fault.name for fault in fields(Faults) if fault.name != "seed"]
 
@@ -97,6 +97,19 @@ def test_a_message_for_nobody_is_refused_in_one_sentence(
     code = main(["send", "runs", "{}", "--state", str(tmp_path)])
     sentence = f"Nothing runs on the state in {tmp_path}: start `make serve` first.\n"
     assert (code, capsys.readouterr().err) == (1, sentence)
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_without_azurite_it_says_what_to_do(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("localhost.azurite.ROOT", tmp_path)
+    nowhere = ["--state", str(tmp_path), "--storage-ports", "0:0", "--port", "0"]
+    code = main([command, *(nowhere if command == "serve" else ())])
+    assert (code, capsys.readouterr().err) == (1, "Azurite is not installed: run `make setup`\n")
 
 
 def test_help_says_what_a_restart_forgets(capsys: pytest.CaptureFixture[str]) -> None:

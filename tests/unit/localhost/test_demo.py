@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from localhost.demo import CONFIGURATION, example
-from localhost.demo_output import INVARIANTS, DemoOutput, next_things, shortened
-from localhost.demo_report import Findings, Report, read_report
+from localhost.demo.output import INVARIANTS, DemoOutput, next_things, shortened
+from localhost.demo.report import Findings, Report, read_report
+from localhost.demo.run import CONFIGURATION, example
 from localhost.stage import ROOT
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.services import services as memory_services

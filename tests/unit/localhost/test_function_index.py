@@ -4,14 +4,14 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from localhost.function_index import (
+from localhost.functions.function_index import (
     HttpFunction,
     QueueFunction,
     TimerFunction,
     UnsupportedFunctionError,
     index,
 )
-from localhost.host_settings import HostSettingsError
+from localhost.functions.host_settings import HostSettingsError
 
 ENVIRONMENT = {"AzureWebJobsStorage": "connection", "QUEUE": "jobs", "SCHEDULE": "0 */5 * * * *"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localhost.host_settings import (
+from localhost.functions.host_settings import (
     HostSettings,
     HostSettingsError,
     QueueSettings,

@@ -6,9 +6,9 @@ import aiohttp
 import azure.functions as func
 import pytest
 
-from localhost.function_index import Handler, HttpFunction
-from localhost.http_listener import HttpListener
-from localhost.http_routes import RouteTable
+from localhost.functions.function_index import Handler, HttpFunction
+from localhost.functions.http_listener import HttpListener
+from localhost.functions.http_routes import RouteTable
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 import pytest
 
-from localhost.function_index import Handler, HttpFunction, UnsupportedFunctionError
-from localhost.http_routes import RouteTable
+from localhost.functions.function_index import Handler, HttpFunction, UnsupportedFunctionError
+from localhost.functions.http_routes import RouteTable
 
 
 def _function(name: str, route: str, *methods: str) -> HttpFunction:

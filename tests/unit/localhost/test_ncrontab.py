@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from localhost.ncrontab import Ncrontab
+from localhost.functions.ncrontab import Ncrontab
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from azure.functions.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from localhost.clocks import ManualClock
-from localhost.function_index import Handler, QueueFunction
-from localhost.host_settings import QueueSettings
-from localhost.queue_listener import QueueListener
+from localhost.functions.function_index import Handler, QueueFunction
+from localhost.functions.host_settings import QueueSettings
+from localhost.functions.queue_listener import QueueListener
 from shared.application.ports import Clock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -16,15 +16,15 @@ from typing import Any, cast
 
 import pytest
 
-from localhost.advance import HINT, ByHand, Lines, parse_step
 from localhost.clocks import ManualClock
-from localhost.demo import API_VERSION, CONFIGURATION
+from localhost.demo.run import API_VERSION, CONFIGURATION
 from localhost.errors import LocalhostError
-from localhost.greeting import AFRESH, greeting
-from localhost.host import Host
+from localhost.functions.host import Host
 from localhost.passing_time import MINUTE
-from localhost.serve_options import ServeOptions, clock_for
-from localhost.state_folder import StateFolder, hold
+from localhost.serve.advance import HINT, ByHand, Lines, parse_step
+from localhost.serve.greeting import AFRESH, greeting
+from localhost.serve.options import ServeOptions, clock_for
+from localhost.serve.state_folder import StateFolder, hold
 from shared.adapters.clock import SystemClock
 from shared.adapters.memory.services import services as memory_services
 from shared.application.ports import AgendaEntry, Services
@@ -77,7 +77,7 @@ def test_the_clock_outlives_the_process_and_a_damaged_record_counts_for_nothing(
 @pytest.mark.parametrize(
     ("options", "said", "unsaid"),
     [
-        pytest.param(ServeOptions(), ["simulated", "clock  real"], [AFRESH], id="first start"),
+        pytest.param(ServeOptions(), ["simulated", "at real speed"], [AFRESH], id="first start"),
         pytest.param(
             ServeOptions(arm="https://arm.example"),
             ["may be real"],
@@ -100,7 +100,8 @@ def test_the_greeting_says_what_is_simulated_and_how_time_passes(
 def test_the_greeting_names_what_was_forgotten_once_there_is_state(tmp_path: Path) -> None:
     (tmp_path / "azurite").mkdir()
     state = StateFolder(tmp_path)
-    assert AFRESH in greeting(ServeOptions(), state, url="http://u", arm="http://a", now=NOW)
+    text = greeting(ServeOptions(), state, url="http://u", arm="http://a", now=NOW)
+    assert AFRESH in " ".join(text.split())
 
 
 # --- the clock moved from the terminal -----------------------------------------------------------
@@ -260,7 +261,7 @@ def test_what_was_stored_is_there_after_a_restart_and_no_process_is_left(tmp_pat
         children = second.children()
         assert second.end_by(signal.SIGTERM) == 0
     assert not any(map(is_running, children))
-    assert AFRESH in second.output
+    assert "the state of an earlier run" in second.output
 
 
 @pytest.mark.parametrize("switch", ["--port", "--storage-ports"])

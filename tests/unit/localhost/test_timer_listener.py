@@ -7,9 +7,9 @@ import pytest
 from azure.functions.timer import TimerRequest
 
 from localhost.clocks import ManualClock, ScaledClock
-from localhost.function_index import Handler, TimerFunction
-from localhost.ncrontab import Ncrontab
-from localhost.timer_listener import TimerListener
+from localhost.functions.function_index import Handler, TimerFunction
+from localhost.functions.ncrontab import Ncrontab
+from localhost.functions.timer_listener import TimerListener
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""`make demo`: the main job before the user's eyes."""

@@ -1,0 +1,167 @@
+"""What a final report means for the job: never more than was reported."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.machine import MachineType
+from shared.domain.records import Job, UpdateCounts
+from shared.domain.report import InstallReport, conclude, may_be_of
+from shared.domain.run import Outcome, Reason
+
+ENDS_AT = datetime(2026, 6, 2, 5, 0, tzinfo=UTC)
+IN_TIME = ENDS_AT - timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+WARNINGS = Outcome.COMPLETED_WITH_WARNINGS
+
+
+def a_report(**fields: Any) -> InstallReport:
+    given: dict[str, Any] = {
+        "status": "Succeeded",
+        "counts": UpdateCounts(installed=3),
+        "started_at": IN_TIME,
+        "modified_at": IN_TIME,
+    }
+    return InstallReport(machine_id="/m", activity_id="a", **(given | fields))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("Succeeded", True),
+        ("CompletedWithWarnings", True),
+        ("Failed", True),
+        ("InProgress", False),
+        ("Unknown", False),
+        ("", False),
+        ("succeeded?", False),
+    ],
+)
+def test_only_three_words_are_final(status: str, expected: bool) -> None:
+    assert a_report(status=status).is_final is expected
+
+
+@pytest.mark.parametrize(
+    ("report", "outcome", "reason"),
+    [
+        pytest.param(a_report(), Outcome.SUCCEEDED, None, id="installed"),
+        pytest.param(a_report(counts=UpdateCounts()), Outcome.SUCCEEDED, None, id="nothing to do"),
+        pytest.param(
+            a_report(counts=UpdateCounts(pending=2, excluded=1, not_selected=4)),
+            Outcome.SUCCEEDED,
+            None,
+            id="what was not chosen is no failure",
+        ),
+        pytest.param(
+            a_report(modified_at=ENDS_AT), Outcome.SUCCEEDED, None, id="at the last instant"
+        ),
+        pytest.param(
+            a_report(status="Failed", error="dpkg"),
+            Outcome.FAILED,
+            Reason.INSTALL_FAILED,
+            id="failed",
+        ),
+        pytest.param(
+            a_report(status="Failed", reboot_status="Failed", window_exceeded=True),
+            Outcome.FAILED,
+            Reason.INSTALL_FAILED,
+            id="failed, whatever else is said",
+        ),
+        pytest.param(
+            a_report(counts=UpdateCounts(installed=3, failed=1)),
+            WARNINGS,
+            Reason.INSTALL_FAILED,
+            id="one of several failed",
+        ),
+        pytest.param(
+            a_report(reboot_status="Required"),
+            WARNINGS,
+            Reason.REBOOT_PENDING,
+            id="a reboot is due",
+        ),
+        pytest.param(
+            a_report(reboot_status="Started"),
+            WARNINGS,
+            Reason.REBOOT_PENDING,
+            id="it reboots still",
+        ),
+        pytest.param(
+            a_report(reboot_status="Failed"), WARNINGS, Reason.REBOOT_FAILED, id="no reboot"
+        ),
+        pytest.param(
+            a_report(reboot_status="NotNeeded"), Outcome.SUCCEEDED, None, id="none needed"
+        ),
+        pytest.param(a_report(reboot_status="Completed"), Outcome.SUCCEEDED, None, id="rebooted"),
+        pytest.param(
+            a_report(window_exceeded=True), WARNINGS, Reason.WINDOW_EXCEEDED, id="out of time"
+        ),
+        pytest.param(
+            a_report(modified_at=ENDS_AT + timedelta.resolution),
+            WARNINGS,
+            Reason.WINDOW_EXCEEDED,
+            id="overran its window",
+        ),
+        pytest.param(
+            a_report(status="CompletedWithWarnings"),
+            WARNINGS,
+            Reason.INSTALL_FAILED,
+            id="a warning of nothing",
+        ),
+    ],
+)
+def test_conclusion(report: InstallReport, outcome: Outcome, reason: Reason | None) -> None:
+    found = conclude(report, duration_was_capped=False, ends_at=ENDS_AT)
+    assert (found.outcome, found.reason) == (outcome, reason)
+
+
+@pytest.mark.parametrize(
+    ("capped", "reason"), [(True, Reason.DURATION_CAPPED), (False, Reason.WINDOW_EXCEEDED)]
+)
+def test_machine_that_ran_out_of_time_says_whose_limit_it_was(capped: bool, reason: Reason) -> None:
+    report = a_report(window_exceeded=True)
+    assert conclude(report, duration_was_capped=capped, ends_at=ENDS_AT).reason is reason
+
+
+def test_cap_that_was_not_used_up_is_not_mentioned() -> None:
+    assert conclude(a_report(), duration_was_capped=True, ends_at=ENDS_AT).reason is None
+
+
+def test_message_counts_what_was_installed_and_repeats_the_error() -> None:
+    failed = a_report(status="Failed", error="dpkg was interrupted")
+    found = conclude(failed, duration_was_capped=False, ends_at=ENDS_AT)
+    assert found.message == "The install failed after 3 updates installed: dpkg was interrupted."
+    silent = conclude(replace(failed, error=""), duration_was_capped=False, ends_at=ENDS_AT)
+    assert "no reason was given" in silent.message
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        pytest.param(a_report(), True, id="just then"),
+        pytest.param(a_report(started_at=IN_TIME - MINUTE), True, id="by a clock that is behind"),
+        pytest.param(
+            a_report(started_at=IN_TIME - MINUTE - SECOND), False, id="before it was asked"
+        ),
+        pytest.param(a_report(started_at=IN_TIME + 10 * MINUTE), True, id="started a little later"),
+        pytest.param(
+            a_report(started_at=IN_TIME + 10 * MINUTE + SECOND), False, id="somebody's later one"
+        ),
+        pytest.param(a_report(started_by="Platform"), False, id="Azure's own"),
+    ],
+)
+def test_install_that_was_never_answered_is_known_by_starter_and_time(
+    report: InstallReport, expected: bool
+) -> None:
+    job = Job(
+        key="k",
+        machine_id="/m",
+        machine_type=MachineType.AZURE_VM,
+        subscription="s",
+        starting_at=IN_TIME,
+    )
+    assert may_be_of(report, job) is expected
+    assert not may_be_of(report, replace(job, starting_at=None))
