@@ -13,7 +13,7 @@ from shared.application.find_machine import machine_type_of
 from shared.application.match_machines import MatchedMachine, match_machines
 from shared.application.ports import Services
 from shared.domain.ids import ResourceId, id_key
-from shared.errors import InvalidRequestError, LimitExceededError
+from shared.errors import InvalidRequestError, LimitExceededError, UnavailableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,20 @@ def named_machines(services: Services, choice: Choice) -> list[str]:
 async def configured_machines(
     services: Services, choice: Choice, *, caller: Caller
 ) -> list[MatchedMachine]:
-    """The machines of the configuration in the subscription; raises `NotFoundError`."""
+    """The machines of the configuration in the subscription.
+
+    Raises `NotFoundError`, and `UnavailableError` when they can't all be read: none is left out in silence.
+    """
     stored = await get_configuration(services, choice.configuration, caller=caller)
-    assignments = [one async for one in services.assignments.list_of(stored.id)]
+    assignments = [
+        one
+        async for one in services.assignments.list_of(stored.id)
+        if _lies_in(one.scope_id, choice.subscription)
+    ]
     matches = await match_machines(services, assignments)
-    return [one for one in matches.machines if _lies_in(one.id, choice.subscription)]
+    for assignment_id, problem in matches.unreadable.items():
+        raise UnavailableError(f"The machines of {assignment_id} can't be read: {problem}")
+    return list(matches.machines)
 
 
 def check_count(services: Services, machines: Sequence[object], *, target: str) -> None:
@@ -60,5 +69,5 @@ def check_count(services: Services, machines: Sequence[object], *, target: str) 
         )
 
 
-def _lies_in(machine_id: str, subscription: str) -> bool:
-    return ResourceId.parse(machine_id).subscription.lower() == subscription.lower()
+def _lies_in(resource_id: str, subscription: str) -> bool:
+    return ResourceId.parse(resource_id).subscription.lower() == subscription.lower()

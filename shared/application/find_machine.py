@@ -18,19 +18,22 @@ async def find_machine(services: Services, machine_id: str) -> MachineState:
 
 def machine_type_of(machine_id: str, *, target: str | None = None) -> MachineType:
     """The type in a machine's id; raises `InvalidRequestError`, which names *target*."""
-    kind = ResourceId.parse(machine_id, target=target).type
-    if not is_machine(machine_id):
-        raise InvalidRequestError(
-            f"'{machine_id[:200]}' is not the id of a machine ({', '.join(MachineType)}).",
-            target=target,
-        )
-    return MachineType(kind)
+    if kind := _machine_type(machine_id, target=target):
+        return kind
+    raise InvalidRequestError(
+        f"'{machine_id[:200]}' is not the id of a machine ({', '.join(MachineType)}).",
+        target=target,
+    )
 
 
 def is_machine(resource_id: str) -> bool:
     """Whether a resource's id is one of a type that is patched here."""
-    kind = ResourceId.parse(resource_id).type.lower()
-    return kind in {one.lower() for one in MachineType}
+    return _machine_type(resource_id) is not None
+
+
+def _machine_type(resource_id: str, *, target: str | None = None) -> MachineType | None:
+    wanted = ResourceId.parse(resource_id, target=target).type.lower()
+    return next((kind for kind in MachineType if kind.lower() == wanted), None)
 
 
 async def configurations_matching(services: Services, machine: Machine) -> list[str]:

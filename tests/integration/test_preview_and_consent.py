@@ -1,7 +1,6 @@
 """From the preview to the patch: a VM that had not consented is shown, assessed, asked, and patched by the next run."""
 
 from localhost.azure.faults import Faults
-from localhost.azure.fleet import Kind
 from tests.builders import WINDOW_OPENS
 from tests.integration.app import App, running
 
@@ -12,14 +11,12 @@ async def unconsented(app: App) -> str:
     assert status == 200
     told = {one["id"]: one["properties"] for one in found["value"]}
     assert found["machineCount"] == len(told)
-    vms = {
-        machine.id: machine
+    without = {one for one in told if told[one].get("reason") == "PrerequisitesNotMet"}
+    return next(
+        machine.id
         for machine in app.azure.fleet.machines()
-        if machine.kind is Kind.VM and machine.reachable and not machine.failing
-    }
-    without = [one for one in told if told[one].get("reason") == "PrerequisitesNotMet"]
-    assert without
-    return next(one for one in without if one in vms)
+        if machine.id in without and machine.reachable and not machine.failing
+    )
 
 
 async def test_consent_leads_to_a_patched_machine(fresh_azurite: str) -> None:

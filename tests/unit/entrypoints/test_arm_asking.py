@@ -1,13 +1,15 @@
 """What a person asks of machines over HTTP: an assessment, and consent."""
 
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.machines import MemoryFleet
+from shared.adapters.memory.rows import MemoryRows
 from shared.application.ports import NotNow, Refused, RequestKind, Uncertain
-from shared.domain.machine import MachineState, MachineType
+from shared.domain.machine import Machine, MachineState, MachineType
 from tests.builders import CONFIGURATION, SUBSCRIPTION, a_configuration, a_machine, a_scope, a_state
 from tests.unit.entrypoints.arm_client import Answer, ArmClient, assert_arm_error
 
@@ -62,6 +64,19 @@ async def test_consent_that_changes_nothing_says_why(
     (found,) = (await ask(client, "consent", state.machine.id)).json["value"]
     assert (found["answer"], word in found["message"]) == (answer, True)
     assert fleet.states[state.machine.key] == state
+
+
+async def test_request_is_recorded_before_it_is_sent(
+    client: ArmClient, fleet: MemoryFleet, rows: MemoryRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(_machine: Machine) -> NoReturn:
+        raise RuntimeError("the worker was killed")
+
+    add(fleet, a_state(VM, bypass_checks=False))
+    monkeypatch.setattr(fleet, "consent", dies)
+    assert (await ask(client, "consent", VM.id)).status == 500
+    (record,) = rows.tables["Machines"].values()
+    assert (record.values["by"], record.values["answer"]) == ("local", "Unknown")
 
 
 async def test_machine_that_is_gone_is_an_answer_beside_the_others(client: ArmClient) -> None:
@@ -137,3 +152,22 @@ async def test_more_than_a_hundred_machines_are_too_many(
 async def test_configuration_that_is_not_there_is_not_found(client: ArmClient) -> None:
     answer = await client.send("POST", f"{MUSTER}/assess", {"configuration": CONFIGURATION})
     assert_arm_error(answer, 404, "ResourceNotFound")
+
+
+async def test_scope_that_cannot_be_read_is_no_empty_answer(
+    client: ArmClient, fleet: MemoryFleet
+) -> None:
+    await client.put(CONFIGURATION, a_configuration())
+    await client.put(f"{SCOPE}/all", a_scope())
+    fleet.unreadable.add(SUBSCRIPTION)
+    answer = await client.send("POST", f"{MUSTER}/consent", {"configuration": CONFIGURATION})
+    error = assert_arm_error(answer, 503, "ServiceUnavailable")
+    assert f"{SCOPE}/all" in error["message"]
+
+
+async def test_only_machines_of_the_subscription_in_the_path_are_meant(client: ArmClient) -> None:
+    await client.put(CONFIGURATION, a_configuration())
+    await client.put(f"{SCOPE}/all", a_scope())
+    elsewhere = MUSTER.replace("1111-", "2222-")
+    answer = await client.send("POST", f"{elsewhere}/assess", {"configuration": CONFIGURATION})
+    assert answer.json == {"value": []}
