@@ -14,6 +14,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 
@@ -31,7 +32,14 @@ from localhost.serve.options import ServeOptions
 from localhost.serve.run import run_serve
 from shared.application.messages import JOBS, RUNS
 
-_EXPECTED = (LocalhostError, AzuriteError, HostSettingsError, UnsupportedFunctionError, OSError)
+_EXPECTED = (
+    LocalhostError,
+    AzuriteError,
+    HostSettingsError,
+    UnsupportedFunctionError,
+    ValidationError,  # of the app's settings
+    OSError,
+)
 _INTERRUPTED = 130
 _SEED = "fault_seed"
 _DEFAULTS = ServeOptions()

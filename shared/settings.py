@@ -57,7 +57,8 @@ class Settings(BaseSettings):
     )
     inventory_page: int = Field(default=Limits().inventory_page, ge=1, le=1000)
     in_flight: int = Field(default=Limits().in_flight, ge=1, le=10_000)
-    body_bytes: int = Field(default=Limits().body_bytes, ge=1_024, le=1_048_576)
+    body_bytes: int = Field(default=Limits().body_bytes, ge=1_024, le=400_000)
+    """A row holds 1 MiB, and Table Storage counts two bytes for each character."""
     configurations_per_region: int = Field(default=Limits().configurations_per_region, ge=1)
     scopes_per_configuration: int = Field(default=Limits().scopes_per_configuration, ge=1)
 
