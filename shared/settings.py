@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """A row holds 1 MiB, and Table Storage counts two bytes for each character."""
     configurations_per_region: int = Field(default=Limits().configurations_per_region, ge=1)
     scopes_per_configuration: int = Field(default=Limits().scopes_per_configuration, ge=1)
+    tags_per_scope: int = Field(default=Limits().tags_per_scope, ge=1)
+    groups_per_scope: int = Field(default=Limits().groups_per_scope, ge=1)
 
     @model_validator(mode="after")
     def _has_storage(self) -> Self:
@@ -118,4 +120,6 @@ class Settings(BaseSettings):
             body_bytes=self.body_bytes,
             configurations_per_region=self.configurations_per_region,
             scopes_per_configuration=self.scopes_per_configuration,
+            tags_per_scope=self.tags_per_scope,
+            groups_per_scope=self.groups_per_scope,
         )

@@ -14,6 +14,7 @@ from shared.application.merge_patch import merged
 from shared.application.ports import Services, StaleError, StoredAssignment
 from shared.application.preconditions import UNCONDITIONAL, Preconditions, Written
 from shared.domain.ids import ResourceId, id_key
+from shared.domain.scope import check_limits
 from shared.errors import ConflictError, LimitExceededError, NotFoundError
 
 ASSIGNMENTS_SEGMENT = "/providers/Microsoft.Maintenance/configurationAssignments/"
@@ -125,13 +126,18 @@ async def delete_assignment(
 def new_assignment(
     services: Services, scope_id: str, *, name: str, document: Mapping[str, Any], caller: Caller
 ) -> StoredAssignment:
-    """What a PUT would store; raises `InvalidRequestError`."""
-    now = services.clock.now()
+    """What a PUT would store; raises `InvalidRequestError` and `LimitExceededError`."""
+    now, parsed = services.clock.now(), parse_assignment(scope_id, document)
+    if parsed.filter:
+        limits = services.limits
+        check_limits(
+            parsed.filter, tags=limits.tags_per_scope, resource_groups=limits.groups_per_scope
+        )
     return StoredAssignment(
         id=ResourceId.parse(f"{scope_id}{ASSIGNMENTS_SEGMENT}{name}").text,
         scope_id=scope_id,
         name=name,
-        configuration_id=parse_assignment(scope_id, document).configuration_id,
+        configuration_id=parsed.configuration_id,
         document=document,
         created_at=now,
         created_by=caller.name,

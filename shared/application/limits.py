@@ -36,6 +36,8 @@ class Limits:
     body_bytes: int = 262_144
     configurations_per_region: int = 250
     scopes_per_configuration: int = 200
+    tags_per_scope: int = 50
+    groups_per_scope: int = 50
 
     def cut_off(self, ends_at: datetime, machine_type: MachineType) -> datetime:
         """The last instant at which an install may start in a window that ends at *ends_at*."""

@@ -16,10 +16,6 @@ from shared.domain.fields import read_strings, strings
 from shared.domain.machine import Machine, MachineType, OsType
 from shared.errors import InvalidRequestError, LimitExceededError
 
-# Azure Update Manager's own limits for one dynamic scope (its page "Overview of dynamic scoping").
-TAG_LIMIT = 50
-RESOURCE_GROUP_LIMIT = 50
-
 
 class TagOperator(StrEnum):
     """Whether one named tag has to match or each of them; read without case."""
@@ -143,6 +139,19 @@ def matches(scope: Scope | Filter, machine: Machine) -> bool:
     )
 
 
+def check_limits(sent: Filter, *, tags: int, resource_groups: int) -> None:
+    """Raise `LimitExceededError` for more tag names or resource groups than these; a stored filter is not asked."""
+    for count, limit, what, target in (
+        (len(sent.tags), tags, "tags", "tagSettings.tags"),
+        (len(sent.resource_groups), resource_groups, "resource groups", "resourceGroups"),
+    ):
+        if count > limit:
+            raise LimitExceededError(
+                f"A dynamic scope has at most {limit} {what}; this one has {count}.",
+                target=f"properties.filter.{target}",
+            )
+
+
 def parse_resource_types(value: object, *, target: str = "resourceTypes") -> tuple[str, ...]:
     """Read the types, each one of `MachineType`, also behind `!`; null is an empty list."""
     return read_strings(value, target=target, fault=lambda term: _member_fault(term, MachineType))
@@ -158,19 +167,13 @@ def parse_locations(value: object, *, target: str = "locations") -> tuple[str, .
     return read_strings(value, target=target, fault=_name_fault)
 
 
-def parse_resource_groups(
-    value: object, *, target: str = "resourceGroups", limit: int | None = RESOURCE_GROUP_LIMIT
-) -> tuple[str, ...]:
-    """Read the resource groups, at most *limit* of them if there is one; null is an empty list."""
-    groups = read_strings(value, target=target, fault=_name_fault)
-    _check_limit(len(groups), limit, what="resource groups", target=target)
-    return groups
+def parse_resource_groups(value: object, *, target: str = "resourceGroups") -> tuple[str, ...]:
+    """Read the resource groups; null is an empty list."""
+    return read_strings(value, target=target, fault=_name_fault)
 
 
-def parse_tags(
-    value: object, *, target: str = "tags", limit: int | None = TAG_LIMIT
-) -> dict[str, tuple[str, ...]]:
-    """Read the tags, at most *limit* names if there is a limit; null is none at all.
+def parse_tags(value: object, *, target: str = "tags") -> dict[str, tuple[str, ...]]:
+    """Read the tags; null is none at all.
 
     A value may be the empty string, as ARM's may. The list of a name may be empty behind `!` only: every machine that
     has the tag.
@@ -179,7 +182,6 @@ def parse_tags(
         return {}
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"{target} must map names to lists of strings.", target=target)
-    _check_limit(len(value), limit, what="tags", target=target)
     seen: set[tuple[bool, str]] = set()
     for name, values in value.items():
         path = f"{target}.{name}"
@@ -219,13 +221,6 @@ def _member_fault(term: str, members: type[StrEnum]) -> str | None:
     return f"is none of {', '.join(members)}, with or without '!' before it"
 
 
-def _check_limit(count: int, limit: int | None, *, what: str, target: str) -> None:
-    if limit is not None and count > limit:
-        raise LimitExceededError(
-            f"A dynamic scope has at most {limit} {what}; this one has {count}.", target=target
-        )
-
-
 def _split(term: str) -> tuple[bool, str]:
     """Whether a term excludes, and what it names."""
     term = term.strip()
@@ -246,10 +241,9 @@ def _choice(terms: Iterable[str], normalise: Callable[[str], str] = str.lower) -
 def _terms(sent: Filter) -> Terms:
     types = _choice(parse_resource_types(sent.resource_types))
     systems = _choice(parse_os_types(sent.os_types))
-    # The limits are a setting, and a filter within yesterday's must stay readable: none is checked here.
-    groups = parse_resource_groups(sent.resource_groups, limit=None)
+    groups = parse_resource_groups(sent.resource_groups)
     tags: dict[bool, dict[str, frozenset[str]]] = {False: {}, True: {}}
-    for name, values in parse_tags(sent.tags, limit=None).items():
+    for name, values in parse_tags(sent.tags).items():
         excludes, bare = _split(name.lower())
         tags[excludes][bare] = frozenset(values)
     os_types = frozenset(system for system in OsType if systems.allows(system.lower()))

@@ -162,6 +162,16 @@ async def test_limit_counts_dynamic_scopes_of_one_configuration() -> None:
         await put(services, name="two")
 
 
+async def test_limits_of_a_filter_bind_what_is_put_and_leave_what_is_stored() -> None:
+    services = await configured(groups_per_scope=2)
+    with pytest.raises(LimitExceededError) as caught:
+        await put(services, document=a_scope({"resourceGroups": ["a", "b", "c"]}))
+    assert caught.value.target == "properties.filter.resourceGroups"
+    stored = await put(services, document=a_scope({"resourceGroups": ["a", "b"]}))
+    stricter = replace(services, limits=replace(services.limits, groups_per_scope=1))
+    assert [one async for one in stricter.assignments.list_of(CONFIGURATION)] == [stored]
+
+
 class GoneAtSecondLook:
     """A store whose configuration goes between the two looks that a PUT takes."""
 

@@ -16,7 +16,7 @@ from shared.domain.machine import MachineType, OsType
 from shared.domain.scope import TagOperator
 from shared.domain.updates import Classification
 from shared.domain.window import NEVER_EXPIRES
-from shared.errors import InvalidRequestError, LimitExceededError
+from shared.errors import InvalidRequestError
 from tests.builders import (
     CONFIGURATION,
     DAY_BEFORE,
@@ -325,14 +325,6 @@ def test_assignment_does_not_hang_on_other_resources() -> None:
 )
 def test_filter_is_refused_where_it_is_not_understood(sent: object, target: str) -> None:
     assert list(filter_mistakes(sent)) == [target]
-
-
-def test_limit_is_named_by_its_code() -> None:
-    many = {"resourceGroups": [f"group-{n}" for n in range(51)]}
-    with pytest.raises(InvalidRequestError) as caught:
-        parse_assignment(GROUP, a_scope(many))
-    assert caught.value.code == LimitExceededError.code
-    assert "50" in caught.value.message
 
 
 def test_filter_on_one_machine_is_refused() -> None:

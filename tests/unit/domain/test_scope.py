@@ -7,12 +7,11 @@ import pytest
 
 from shared.domain.machine import Machine, MachineType, OsType
 from shared.domain.scope import (
-    RESOURCE_GROUP_LIMIT,
-    TAG_LIMIT,
     Choice,
     Filter,
     Scope,
     TagOperator,
+    check_limits,
     matches,
     narrow,
     parse_locations,
@@ -341,29 +340,32 @@ def test_operator_is_read_without_case_and_is_any_by_default(
     assert parse_tag_operator(value) is operator
 
 
-def test_tags_over_the_limit_are_refused_by_its_name() -> None:
-    tags = {f"t{number}": ["v"] for number in range(TAG_LIMIT + 1)}
+@pytest.mark.parametrize(
+    ("sent", "said", "target"),
+    [
+        pytest.param(
+            Filter(tags={f"t{number}": ("v",) for number in range(4)}),
+            "at most 3 tags; this one has 4",
+            "properties.filter.tagSettings.tags",
+            id="tags",
+        ),
+        pytest.param(
+            Filter(resource_groups=("a", "b", "!c")),
+            "at most 2 resource groups; this one has 3",
+            "properties.filter.resourceGroups",
+            id="resource groups",
+        ),
+    ],
+)
+def test_filter_over_a_limit_is_refused_by_its_name(sent: Filter, said: str, target: str) -> None:
+    with pytest.raises(LimitExceededError, match=said) as refusal:
+        check_limits(sent, tags=3, resource_groups=2)
 
-    with pytest.raises(LimitExceededError, match="50 tags; this one has 51") as refusal:
-        parse_tags(tags)
-
-    assert refusal.value.target == "tags"
-    assert len(parse_tags(tags, limit=TAG_LIMIT + 1)) == TAG_LIMIT + 1
+    assert refusal.value.target == target
 
 
-def test_groups_over_the_limit_are_refused_by_its_name() -> None:
-    groups = [f"rg{number}" for number in range(RESOURCE_GROUP_LIMIT + 1)]
-
-    with pytest.raises(LimitExceededError, match="50 resource groups; this one has 51"):
-        parse_resource_groups(groups)
-
-    assert len(parse_resource_groups(groups[1:])) == RESOURCE_GROUP_LIMIT
-
-
-def test_stored_filter_over_a_limit_stays_readable() -> None:
-    groups = tuple(f"rg{number}" for number in range(RESOURCE_GROUP_LIMIT + 1))
-
-    assert matches(Filter(resource_groups=groups), replace(VM, resource_group="RG50"))
+def test_filter_within_the_limits_passes() -> None:
+    check_limits(Filter(resource_groups=("a", "b"), tags={"t": ("v",)}), tags=1, resource_groups=2)
 
 
 @pytest.mark.parametrize(
