@@ -49,7 +49,10 @@ class HttpListener:
         self._tls = tls
         application = web.Application(client_max_size=_LARGEST_BODY)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        # As with the real host, a body arrives as it was sent, whatever its Content-Encoding says.
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=5, auto_decompress=False
+        )
 
     async def start(self, port: int) -> str:
         """Listen on *port* of 127.0.0.1, 0 for any free one; the base URL without a slash at its end."""

@@ -10,7 +10,7 @@ from localhost.serve.state_folder import StateFolder
 
 AFRESH = (
     "The simulated Azure starts afresh each time: its machines lack their updates again, and installs that were under "
-    "way are forgotten, so that their jobs end Unknown."
+    "way are forgotten, so that their jobs end Unknown an hour after their window. Remove the state to begin anew."
 )
 _WIDTH = 79
 _LIST = (
@@ -29,6 +29,7 @@ def greeting(
         f"Muster answers at {url}: a development host, for this machine only.",
         f"  try    curl -s {trust}'{url}{path}'",
         f"  azure  {_azure(options, arm)}",
+        "  queues .venv/bin/python -m localhost send runs '<message>'; see docs/messages.md",
         f"  state  {state.path} (kept from one start to the next)",
         f"  clock  {_pace(options.speed)}; it is {now:%Y-%m-%d %H:%M} UTC",
         "  stop   Ctrl-C",

@@ -5,6 +5,7 @@ what it named ends truthfully: nothing waits for a message that will not come ag
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from shared import logs
@@ -28,6 +29,7 @@ from shared.errors import InvalidRequestError
 
 _log = logging.getLogger(__name__)
 
+_FAILED = "failed again and again: see the log"
 _WHY = "The message about it failed again and again: see the table Poisoned and the log."
 
 
@@ -50,32 +52,33 @@ async def handle_job_message(services: Services, body: str) -> None:
 
 async def handle_poisoned_run_message(services: Services, body: str) -> None:
     """Keep the message, and note on its run that a pass failed; the next tick goes on with the run."""
-    await _keep(services, RUNS, body)
     try:
         message = decode_run_message(body)
-        if not isinstance(message, RunRequest):
-            await change_run(services, RunId.parse(message.run), _noted)
-    except InvalidRequestError:
+    except InvalidRequestError as error:
+        await _keep(services, RUNS, body, reason=error.message)
         return
+    if isinstance(message, RunRequest):
+        found = await services.configurations.get(message.configuration)
+        missing = f"There is no maintenance configuration {message.configuration}."
+        await _keep(services, RUNS, body, reason=_FAILED if found else missing)
+        return
+    await _keep(services, RUNS, body, reason=_FAILED)
+    await change_run(services, RunId.parse(message.run), _noted)
 
 
 async def handle_poisoned_job_message(services: Services, body: str) -> None:
     """Keep the message, and end its job if that has not been started; a `starting` one is `uncertain`."""
-    await _keep(services, JOBS, body)
     try:
         message = decode_job_message(body)
-        await _end_job(services, RunId.parse(message.run), message)
-    except (InvalidRequestError, StaleError):
-        return
-
-
-async def _keep(services: Services, queue: str, body: str) -> None:
-    reason = "malformed"
-    try:
-        (decode_run_message if queue == RUNS else decode_job_message)(body)
-        reason = "failed again and again"
     except InvalidRequestError as error:
-        reason = error.message
+        await _keep(services, JOBS, body, reason=error.message)
+        return
+    await _keep(services, JOBS, body, reason=_FAILED)
+    with suppress(StaleError):
+        await _end_job(services, RunId.parse(message.run), message)
+
+
+async def _keep(services: Services, queue: str, body: str, *, reason: str) -> None:
     await services.poisoned.keep(queue, body, reason=reason, at=services.clock.now())
     logs.event(_log, "message.poisoned", level=logging.ERROR, queue=queue, reason=reason)
 

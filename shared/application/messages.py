@@ -7,8 +7,19 @@ to start a job. Messages carry keys and a version, never state; any of them may 
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 
+from shared.domain.ids import ResourceId
+from shared.domain.records import RunId
 from shared.errors import InvalidRequestError
 
 RUNS = "runs"
@@ -16,6 +27,20 @@ JOBS = "jobs"
 
 T = TypeVar("T")
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+def _an_id(text: str) -> str:
+    ResourceId.parse(text)
+    return text
+
+
+def _a_run(text: str) -> str:
+    ResourceId.parse(RunId.parse(text).configuration_id)
+    return text
+
+
+_Id = Annotated[_Text, AfterValidator(_an_id)]
+_Run = Annotated[_Text, AfterValidator(_a_run)]
 
 
 class _Message(BaseModel):
@@ -27,24 +52,34 @@ class _Message(BaseModel):
 class RunRequest(_Message):
     """Start a run of a configuration now; the same `requestId` again starts nothing."""
 
-    configuration: _Text
+    configuration: _Id
     requestId: _Text  # noqa: N815 - the wire's spelling
 
 
 class PassRequest(_Message):
     """Go on with a run."""
 
-    run: _Text
+    run: _Run
 
 
 class StartRequest(_Message):
     """Start the job of a machine in a run."""
 
-    run: _Text
-    machine: _Text
+    run: _Run
+    machine: _Id
 
 
-_runs: TypeAdapter[RunRequest | PassRequest] = TypeAdapter(RunRequest | PassRequest)
+def _kind(message: object) -> str:
+    asks_to_start = isinstance(message, dict) and {"configuration", "requestId"} & message.keys()
+    return "start" if asks_to_start else "pass"
+
+
+_runs: TypeAdapter[RunRequest | PassRequest] = TypeAdapter(
+    Annotated[
+        Annotated[RunRequest, Tag("start")] | Annotated[PassRequest, Tag("pass")],
+        Discriminator(_kind),
+    ]
+)
 _jobs: TypeAdapter[StartRequest] = TypeAdapter(StartRequest)
 
 

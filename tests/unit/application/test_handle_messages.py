@@ -1,5 +1,6 @@
 """Messages at work: malformed ones raise, poisoned ones are kept and end only what has not been started."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -112,8 +113,8 @@ async def test_request_for_a_configuration_that_is_not_there_raises() -> None:
 @pytest.mark.parametrize("run", HOSTILE_RUNS)
 async def test_message_with_a_malformed_run_raises_and_is_kept_once_poisoned(run: str) -> None:
     drill = Drill([])
-    of_run = encode(PassRequest(v=1, run=run))
-    of_job = encode(StartRequest(v=1, run=run, machine=a_machine().id))
+    of_run = json.dumps({"v": 1, "run": run})
+    of_job = json.dumps({"v": 1, "run": run, "machine": a_machine().id})
     with pytest.raises(InvalidRequestError):
         await handle_run_message(drill.services, of_run)
     with pytest.raises(InvalidRequestError):
@@ -149,7 +150,7 @@ async def test_poisoned_message_ends_a_job_that_has_not_been_started(phase: Phas
     assert (job.outcome, job.reason) == (Outcome.TIMED_OUT, Reason.OUTAGE)
     assert "Poisoned" in job.message
     assert job.ended_at == drill.clock.instant
-    assert kept(drill) == [(a_start(run), "failed again and again")]
+    assert kept(drill) == [(a_start(run), "failed again and again: see the log")]
     await drill.run_until(WINDOW_OPENS + 10 * MINUTE)
     assert await drill.broken() == []
 
@@ -205,5 +206,5 @@ async def test_poisoned_request_for_a_run_is_only_kept() -> None:
     drill = Drill([])
     body = f'{{"v": 1, "configuration": "{CONFIGURATION}", "requestId": "r"}}'
     await handle_poisoned_run_message(drill.services, body)
-    assert kept(drill) == [(body, "failed again and again")]
+    assert kept(drill) == [(body, f"There is no maintenance configuration {CONFIGURATION}.")]
     assert await drill.runs() == []

@@ -13,39 +13,53 @@ from shared.application.messages import (
     decode_run_message,
     encode,
 )
+from shared.domain.records import RunId
 from shared.errors import InvalidRequestError
+from tests.builders import CONFIGURATION, a_machine
 
-PASS = {"v": 1, "run": "/r"}
-ON_DEMAND = {"v": 1, "configuration": "/c", "requestId": "ticket 7"}
-START = {"v": 1, "run": "/r", "machine": "/m"}
+RUN = RunId(configuration_id=CONFIGURATION, key="20260602020000").text
+MACHINE = a_machine().id
+PASS = {"v": 1, "run": RUN}
+ON_DEMAND = {"v": 1, "configuration": CONFIGURATION, "requestId": "ticket 7"}
+START = {"v": 1, "run": RUN, "machine": MACHINE}
 
 
 def test_run_message_asks_for_a_pass() -> None:
-    assert decode_run_message(json.dumps(PASS)) == PassRequest(v=1, run="/r")
+    assert decode_run_message(json.dumps(PASS)) == PassRequest(v=1, run=RUN)
 
 
 def test_run_message_starts_a_run() -> None:
-    expected = RunRequest(v=1, configuration="/c", requestId="ticket 7")
+    expected = RunRequest(v=1, configuration=CONFIGURATION, requestId="ticket 7")
     assert decode_run_message(json.dumps(ON_DEMAND)) == expected
 
 
 def test_job_message_starts_a_job() -> None:
-    assert decode_job_message(json.dumps(START)) == StartRequest(v=1, run="/r", machine="/m")
+    assert decode_job_message(json.dumps(START)) == StartRequest(v=1, run=RUN, machine=MACHINE)
 
 
 def test_byte_order_and_white_space_of_a_person_do_not_matter() -> None:
-    assert decode_run_message(' {"run" : "/r",\r\n\t"v":1}\n') == PassRequest(v=1, run="/r")
+    assert decode_run_message(f' {{"run" : "{RUN}",\r\n\t"v":1}}\n') == PassRequest(v=1, run=RUN)
 
 
 @pytest.mark.parametrize("text", ["it's", "ü東京🐧", 'a"b\\c', "x" * 1000])
 def test_what_was_encoded_is_decoded_alike(text: str) -> None:
     for message in (
-        PassRequest(v=1, run=text),
-        RunRequest(v=1, configuration=text, requestId=text),
+        PassRequest(v=1, run=RUN),
+        RunRequest(v=1, configuration=CONFIGURATION, requestId=text),
     ):
         assert decode_run_message(encode(message)) == message
-    start = StartRequest(v=1, run=text, machine=text)
+    start = StartRequest(v=1, run=RUN, machine=MACHINE)
     assert decode_job_message(encode(start)) == start
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", "/r", CONFIGURATION, f"{RUN}0"])
+def test_id_that_is_none_is_refused_with_its_name(wrong: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"run: .* is not"):
+        decode_run_message(json.dumps({"v": 1, "run": wrong}))
+    with pytest.raises(InvalidRequestError, match=r"machine: .* is not"):
+        decode_job_message(json.dumps({"v": 1, "run": RUN, "machine": "nonsense"}))
+    with pytest.raises(InvalidRequestError, match=r"configuration: .* is not"):
+        decode_run_message(json.dumps(ON_DEMAND | {"configuration": "nonsense"}))
 
 
 NOT_OBJECTS = ["", " ", "nonsense", "null", "1", '"/r"', "[]", "{", "{'v': 1}", "\x00", "NaN"]
