@@ -6,9 +6,11 @@ recorded.
 """
 
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from shared import logs
 from shared.application.callers import TIMER
@@ -19,9 +21,10 @@ from shared.application.ports import AgendaEntry, Services, StaleError, StoredCo
 from shared.application.record_occurrences import missed_run, occurrences_due, start_occurrence
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.records import Run, RunId
-from shared.errors import InvalidRequestError
+from shared.errors import MusterError
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 _BATCH = 100
@@ -37,12 +40,28 @@ async def evaluate_schedules(services: Services) -> None:
     now = services.clock.now()
     entries = [entry async for entry in services.agenda.due(now)]
     looks = await gather_bounded(
-        (_start_latest(services, entry, now) for entry in entries), services.limits.parallel
+        (_isolated(entry, _start_latest(services, entry, now)) for entry in entries),
+        services.limits.parallel,
     )
     for look in looks:
         if look and services.clock.now() - now < services.limits.tick_time:
-            await _record_backlog(services, look, now)
+            await _isolated(look.entry, _record_backlog(services, look, now))
     await ask_for_passes(services)
+
+
+async def _isolated(entry: AgendaEntry, work: Awaitable[T]) -> T | None:
+    """Its result; None if one configuration is in trouble, which must not stop the others."""
+    try:
+        return await work
+    except (MusterError, ValueError) as error:
+        logs.event(
+            _log,
+            "configuration.held",
+            level=logging.ERROR,
+            configuration=entry.configuration_id,
+            problem=error,
+        )
+        return None
 
 
 async def ask_for_passes(services: Services) -> None:
@@ -77,17 +96,7 @@ async def _start_latest(services: Services, entry: AgendaEntry, now: datetime) -
     if stored.deleting:
         await finish_deletion(services, stored, caller=TIMER)
         return None
-    try:
-        configuration = parse_configuration(stored.id, stored.document)
-    except InvalidRequestError as error:
-        logs.event(
-            _log,
-            "configuration.unreadable",
-            level=logging.ERROR,
-            configuration=stored.id,
-            problem=error.message,
-        )
-        return None
+    configuration = parse_configuration(stored.id, stored.document)
     found = occurrences_due(stored, configuration, handled_up_to=entry.handled_up_to, now=now)
     await start_occurrence(services, stored, found.start, configuration, now)
     return _Look(entry=entry, stored=stored, configuration=configuration)

@@ -1,7 +1,7 @@
 """What a message of either queue makes happen, and what happens to one that could not be worked on.
 
-A malformed message raises, and the host poisons it after its tries; a poisoned one is kept for a person to look at, and
-what it named ends truthfully: nothing waits for a message that will not come again.
+A malformed message raises, and the host poisons it after its tries; a poisoned one is kept for a person to look at.
+Nothing waits for it: each minute's pass goes on with what it named, and the cut-off ends what never started.
 """
 
 import logging
@@ -20,17 +20,17 @@ from shared.application.messages import (
     decode_run_message,
 )
 from shared.application.ports import Services, StaleError
-from shared.application.reconcile_run import reconcile_run
+from shared.application.reconcile_run import FAILED_NOTE, reconcile_run
 from shared.application.start_job import start_job
 from shared.application.start_run import start_configuration_run
-from shared.domain.records import Job, JobChange, Run, RunId, job_key, move
-from shared.domain.run import Outcome, Phase, Reason, Writer
+from shared.domain.records import Run, RunId, job_key, move
+from shared.domain.run import Phase, Writer
 from shared.errors import InvalidRequestError
 
 _log = logging.getLogger(__name__)
 
 _FAILED = "failed again and again: see the log"
-_WHY = "The message about it failed again and again: see the table Poisoned and the log."
+_LOST = "The worker failed while it asked for the install: it may have been started."
 
 
 async def handle_run_message(services: Services, body: str) -> None:
@@ -67,7 +67,7 @@ async def handle_poisoned_run_message(services: Services, body: str) -> None:
 
 
 async def handle_poisoned_job_message(services: Services, body: str) -> None:
-    """Keep the message, and end its job if that has not been started; a `starting` one is `uncertain`."""
+    """Keep the message; a `starting` job becomes `uncertain`, any other is sent again until its cut-off ends it."""
     try:
         message = decode_job_message(body)
     except InvalidRequestError as error:
@@ -75,7 +75,7 @@ async def handle_poisoned_job_message(services: Services, body: str) -> None:
         return
     await _keep(services, JOBS, body, reason=_FAILED)
     with suppress(StaleError):
-        await _end_job(services, RunId.parse(message.run), message)
+        await _doubt(services, message)
 
 
 async def _keep(services: Services, queue: str, body: str, *, reason: str) -> None:
@@ -84,21 +84,13 @@ async def _keep(services: Services, queue: str, body: str, *, reason: str) -> No
 
 
 def _noted(run: Run) -> Run | None:
-    return replace(run, message=f"A pass failed. {_WHY}") if run.status.is_open else None
+    return replace(run, message=FAILED_NOTE) if run.status.is_open else None
 
 
-async def _end_job(services: Services, run_id: RunId, message: StartRequest) -> None:
+async def _doubt(services: Services, message: StartRequest) -> None:
+    """A `starting` job whose message was poisoned may have been started; others are sent again until their cut-off."""
+    run_id = RunId.parse(message.run)
     job = await services.jobs.get(run_id, job_key(message.machine))
-    change = _ending(services, job) if job else None
-    if change:
+    if job and job.phase is Phase.STARTING:
+        change = move(job, Phase.UNCERTAIN, by=Writer.START_JOB, message=_LOST)
         await services.jobs.change(run_id, change)
-
-
-def _ending(services: Services, job: Job) -> JobChange | None:
-    if job.phase is Phase.STARTING:
-        return move(job, Phase.UNCERTAIN, by=Writer.START_JOB, message=_WHY)
-    if job.phase not in (Phase.QUEUED, Phase.DISPATCHED, Phase.CLAIMED):
-        return None
-    by = Writer.START_JOB if job.phase is Phase.CLAIMED else Writer.RECONCILE_RUN
-    now = services.clock.now()
-    return move(job, Outcome.TIMED_OUT, by=by, reason=Reason.OUTAGE, message=_WHY, ended_at=now)

@@ -13,7 +13,6 @@ from shared.application.concurrency import gather_bounded
 from shared.application.ports import Services
 from shared.domain.records import Job, Run
 from shared.domain.report import InstallReport, may_be_of
-from shared.domain.run import Phase
 from shared.domain.updates import UpdateRecord
 from shared.errors import UnavailableError
 
@@ -63,10 +62,11 @@ async def read_reports(services: Services, waiting: list[Waiting], heard: Heard)
 async def _since(services: Services, waiting: list[Waiting]) -> datetime:
     """The watermark less an overlap for late rows; never earlier than the first install waited for.
 
-    A job may have become `uncertain` after its report was passed over, so the search goes back to the first of these.
+    Where nothing can be asked directly, a report that came late, or that was passed over before its job was
+    `uncertain`, would never be heard: the search goes back to the first of these jobs.
     """
     first = min(_began(one) for one in waiting)
-    lost = (_began(one) for one in waiting if one.job.phase is Phase.UNCERTAIN)
+    lost = (_began(one) for one in waiting if not one.job.operation)
     watermark = await services.agenda.watermark() or first
     return max(first, min([watermark, *lost])) - services.limits.overlap
 

@@ -25,6 +25,9 @@ from shared.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
 
+FAILED_NOTE = "A pass failed again and again: see the table Poisoned and the log."
+"""The note on a run whose message was poisoned."""
+
 
 async def reconcile_run(services: Services, run_id: RunId) -> None:
     """Bring a run one pass further; nothing happens when another worker is at it, or it is closed."""
@@ -107,7 +110,7 @@ def dispatch_rules(run: Run, limits: Limits, now: datetime) -> DispatchRules:
 
 async def _save(services: Services, run: Run, found: Tally) -> None:
     """Store counts and status, under the ETag that the run had before its rows were counted."""
-    counted = recounted(run, found)
+    counted = recounted(_without_note(run), found)
     closes = not counted.status.is_open
     if closes:
         counted = replace(counted, closed_at=services.clock.now())
@@ -125,6 +128,11 @@ async def _save(services: Services, run: Run, found: Tally) -> None:
         logs.event(_log, "run.closed", run=run.id.text, status=counted.status)
 
 
+def _without_note(run: Run) -> Run:
+    """A pass that failed is no longer worth a note once one has succeeded."""
+    return replace(run, message="") if run.message == FAILED_NOTE else run
+
+
 def recounted(run: Run, found: Tally) -> Run:
     """The run with the counts of its rows, and the status that follows from them."""
     facts = RunFacts(
@@ -135,8 +143,6 @@ def recounted(run: Run, found: Tally) -> Run:
     open_jobs = found.open_jobs + (0 if run.resolved_at else 1)
     status = run_status(found.outcomes, open_jobs=open_jobs, facts=facts)
     counted = replace(run, status=status, counts=dict(found.outcomes), open_jobs=found.open_jobs)
-    if status.is_open or run.message:
+    if status.is_open or counted.message or counted.cancellation or found.outcomes:
         return counted
-    if not found.outcomes and not run.unresolved_scopes:
-        return replace(counted, message="No machine matched.")
-    return counted
+    return replace(counted, message="No machine matched.")

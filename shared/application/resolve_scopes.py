@@ -17,7 +17,7 @@ from shared.domain.machine import Machine, MachineType
 from shared.domain.records import Job, Run, job_key
 from shared.domain.run import Reason
 from shared.domain.scope import Scope, matches
-from shared.errors import UnavailableError
+from shared.errors import InvalidRequestError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +26,11 @@ async def resolve_scopes(services: Services, run: Run, *, until: datetime) -> Ru
     """The run, marked as resolved once every scope is done; raises `StaleError` when the lease was lost."""
     if run.resolved_at:
         return run
-    is_late = services.clock.now() > services.limits.cut_off(run.ends_at, MachineType.AZURE_VM)
     open_scopes, problems = 0, list[str]()
     async for scope in services.jobs.scopes(run.id):
-        if not scope.done and not run.cancellation and not is_late:
+        if not scope.done and not run.cancellation and services.clock.now() <= run.ends_at:
             scope = await _resolve(services, run, scope, until=until)
-        elif not scope.done:
+        if not scope.done and _is_hopeless(services, run, scope):
             scope = await _give_up(services, run, scope)
         open_scopes += not scope.done
         problems += [scope.problem] if scope.done and scope.problem else []
@@ -40,10 +39,23 @@ async def resolve_scopes(services: Services, run: Run, *, until: datetime) -> Ru
     return await _mark_resolved(services, run, problems)
 
 
+def _is_hopeless(services: Services, run: Run, frozen: FrozenScope) -> bool:
+    """Whether trying again is of no use: no machine of it could start any more."""
+    now = services.clock.now()
+    if run.cancellation or now > run.ends_at:
+        return True
+    last = services.limits.cut_off(run.ends_at, MachineType.SERVER)
+    return bool(frozen.problem) and now > last
+
+
 async def _resolve(
     services: Services, run: Run, frozen: FrozenScope, *, until: datetime
 ) -> FrozenScope:
-    scope = scope_of(frozen.assignment)
+    try:
+        scope = scope_of(frozen.assignment)
+    except InvalidRequestError as error:
+        unreadable = replace(frozen, done=True, problem=error.message)
+        return await services.jobs.put_scope(run.id, unreadable)
     if scope is None:
         raise ValueError(f"{frozen.assignment.id} is no dynamic scope.")
     while not frozen.done and services.clock.now() < until:
@@ -91,7 +103,11 @@ async def _resolve_page(
 
 
 async def _give_up(services: Services, run: Run, frozen: FrozenScope) -> FrozenScope:
-    problem = "" if run.cancellation else frozen.problem or "Time ran out before the cut-off."
+    problem = (
+        ""
+        if run.cancellation
+        else frozen.problem or "Time ran out before all its machines were read."
+    )
     given_up = replace(frozen, done=True, problem=problem)
     return await services.jobs.put_scope(run.id, given_up)
 

@@ -38,6 +38,7 @@ _HELD = {
     "busy": Reason.BUSY,
     "unreachable": Reason.OUTAGE,
     "late": Reason.CUT_OFF,
+    "cancelled": Reason.CANCELLED_BY_CALLER,
 }
 
 
@@ -121,15 +122,26 @@ class _Worker:
             os_type=order.os_type,
         )
         # Dying from here on leaves `starting`: the next pass makes it `uncertain`, and it is looked for.
+        await self._record(job, await self._ask(job, order))
+
+    async def _ask(self, job: Job, order: InstallOrder) -> InstallReply:
+        """Ask for the install, unless it may no longer be: until it is sent, nothing has been started.
+
+        The run is read once more: a cancellation that was acknowledged before `starting` was written holds.
+        """
+        try:
+            run = await self._services.runs.get(self._run.id)
+        except UnavailableError as error:
+            return self._not_now("unreachable", error.message)
+        if run is None or run.cancellation:
+            return self._not_now("cancelled", "The run was cancelled before the install was sent.")
         if self._is_late(job):
-            reply: InstallReply = NotNow(
-                message="The cut-off passed while the install was being prepared.",
-                cause="late",
-                again_in=self._limits.busy_again,
-            )
-        else:
-            reply = await self._services.patching.install(order)
-        await self._record(job, reply)
+            return self._not_now("late", "The cut-off passed before the install was sent.")
+        order = replace(order, maximum_duration=self._time_left())
+        return await self._services.patching.install(order)
+
+    def _not_now(self, cause: str, message: str) -> NotNow:
+        return NotNow(message=message, cause=cause, again_in=self._limits.busy_again)
 
     async def _record(self, job: Job, reply: InstallReply) -> None:
         match reply:
@@ -235,12 +247,16 @@ class _Worker:
         return self._limits.cut_off(self._run.ends_at, job.machine_type)
 
     def _is_late(self, job: Job) -> bool:
-        return self._services.clock.now() > self._cut_off(job)
+        """Whether the cut-off has passed, for whichever of the workers' clocks is ahead."""
+        return self._services.clock.now() + self._limits.skew > self._cut_off(job)
+
+    def _time_left(self) -> timedelta:
+        remaining = self._run.ends_at - self._services.clock.now()
+        return min(remaining, self._limits.maximum_duration)
 
     def _order(
         self, job: Job, state: MachineState, configuration: MaintenanceConfiguration
     ) -> InstallOrder:
-        remaining = self._run.ends_at - self._services.clock.now()
         os_type, patches = state.machine.os_type, configuration.effective
         if os_type is None or patches is None:
             raise ValueError("Only a machine that passed its checks is ordered to install.")
@@ -248,6 +264,6 @@ class _Worker:
             machine=state.machine,
             os_type=os_type,
             install_patches=patches,
-            maximum_duration=min(remaining, self._limits.maximum_duration),
+            maximum_duration=self._time_left(),
             client_request_id=client_request_id(self._run.id, job.key),
         )

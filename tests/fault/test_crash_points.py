@@ -38,7 +38,12 @@ STOPPED = "e"
 LAST_WORD = timedelta(hours=2, minutes=10)
 """How long after its start a run of one hour is closed at the latest, all passes and leases included."""
 STRIDES = {When.BEFORE: 2, When.AFTER: 1}
-DIED_BEFORE_SENDING = [("write Jobs starting", When.AFTER), ("install", When.BEFORE)]
+DIED_BEFORE_SENDING = [
+    ("write Jobs starting", When.AFTER),
+    ("get Runs", When.BEFORE),
+    ("get Runs", When.AFTER),
+    ("install", When.BEFORE),
+]
 
 
 def a_drill(fuse: Fuse) -> CrashingDrill:
