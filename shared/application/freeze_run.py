@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from shared.application.callers import TIMER
 from shared.application.change_run import change_leased
-from shared.application.documents import scope_of
 from shared.application.ports import FrozenScope, Services, StaleError, StoredAssignment
 from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
@@ -54,7 +53,7 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
         jobs.append(_job(run.target, matched_by=run.id.text))
     else:
         async for assignment in services.assignments.list_of(run.configuration_id):
-            if scope_of(assignment) is None:
+            if ResourceId.parse(assignment.scope_id).type:  # a machine: its filter is not asked
                 jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
             else:
                 scopes.append(_scope(assignment))
