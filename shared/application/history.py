@@ -1,11 +1,18 @@
-"""What happened: runs, their jobs, and the updates of each job, for reading only."""
+"""What happened: runs, their jobs, and the updates of each job, for reading only.
+
+The counts that a run is shown with are those of its rows: an open one is counted when it is read, in one scan of a
+few columns, since its own row counts what the last pass saw.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from shared.application.callers import Caller, Role, require
+from shared.application.concurrency import gather_bounded
 from shared.application.find_machine import configurations_matching, find_machine
 from shared.application.ports import Services
+from shared.domain.dispatch import tally
 from shared.domain.machine import Machine
 from shared.domain.records import Job, Run, RunId, job_key, parse_run_key
 from shared.domain.run import Outcome, RunStatus
@@ -34,10 +41,7 @@ class RunPage:
 async def get_run(services: Services, run_id: RunId, *, caller: Caller) -> Run:
     """The run; raises `NotFoundError`."""
     require(caller, Role.READER)
-    run = await services.runs.get(run_id)
-    if run is None:
-        raise NotFoundError(f"There is no run '{run_id.text}'.")
-    return run
+    return await _counted(services, await _existing(services, run_id))
 
 
 async def get_latest_run_on_demand(
@@ -54,7 +58,8 @@ async def get_latest_run_on_demand(
 async def list_runs(services: Services, scope_id: str, *, caller: Caller) -> list[Run]:
     """The runs of the configurations in a subscription or a resource group, deleted ones too."""
     require(caller, Role.READER)
-    return [run async for run in services.runs.list_within(scope_id)]
+    runs = [run async for run in services.runs.list_within(scope_id)]
+    return await _all_counted(services, runs)
 
 
 async def page_runs(
@@ -69,13 +74,15 @@ async def page_runs(
     """At most *limit* runs of a configuration that is there or was, of one status or of all, oldest first."""
     require(caller, Role.READER)
     runs: list[Run] = []
+    last = ""
     async for run in services.runs.list(configuration_id, after=after):
         if status and run.status is not status:
             continue
         if len(runs) == limit:
-            return RunPage(runs=tuple(runs), last=runs[-1].key)
+            last = runs[-1].key
+            break
         runs.append(run)
-    return RunPage(runs=tuple(runs))
+    return RunPage(runs=tuple(await _all_counted(services, runs)), last=last)
 
 
 async def get_machine_run(services: Services, machine_id: str, *, key: str, caller: Caller) -> Run:
@@ -89,7 +96,7 @@ async def get_machine_run(services: Services, machine_id: str, *, key: str, call
     for configuration_id in await configurations_matching(services, machine):
         run = await services.runs.get(RunId(configuration_id=configuration_id, key=key))
         if run and await _has_machine(services, run, machine):
-            return run
+            return await _counted(services, run)
     raise NotFoundError(f"There is no run '{key}' of {machine_id}.")
 
 
@@ -105,7 +112,26 @@ async def get_latest_machine_run(services: Services, machine_id: str, *, caller:
             found.append(run)
     if not found:
         raise NotFoundError(f"No run of {machine_id} was ever started on demand.")
-    return max(found, key=lambda run: run.key)
+    return await _counted(services, max(found, key=lambda run: run.key))
+
+
+async def _existing(services: Services, run_id: RunId) -> Run:
+    run = await services.runs.get(run_id)
+    if run is None:
+        raise NotFoundError(f"There is no run '{run_id.text}'.")
+    return run
+
+
+async def _all_counted(services: Services, runs: Iterable[Run]) -> list[Run]:
+    return await gather_bounded((_counted(services, run) for run in runs), services.limits.parallel)
+
+
+async def _counted(services: Services, run: Run) -> Run:
+    """The run with the counts of its rows; its status stays the stored one, which the next pass settles."""
+    if not run.status.is_open:
+        return run
+    found = tally([job async for job in services.jobs.glance(run.id)])
+    return replace(run, counts=found.outcomes, open_jobs=found.open_jobs)
 
 
 async def _has_machine(services: Services, run: Run, machine: Machine) -> bool:
@@ -124,7 +150,8 @@ async def list_jobs(
     after: str = "",
 ) -> JobPage:
     """At most *limit* jobs of a run with keys after *after*, of one outcome or of all; raises `NotFoundError`."""
-    run = await get_run(services, run_id, caller=caller)
+    require(caller, Role.READER)
+    run = await _existing(services, run_id)
     jobs: list[Job] = []
     async for job in services.jobs.list(run.id, outcome=outcome or "", after=after):
         if len(jobs) == limit:

@@ -86,6 +86,7 @@ class _Worker:
         self._services = services
         self._run = run
         self._limits = services.limits
+        self._install_before = ""
 
     async def work_on(self, job: Job) -> None:
         if self._run.cancellation:
@@ -120,6 +121,7 @@ class _Worker:
             maximum_duration=order.maximum_duration,
             location=order.machine.location,
             os_type=order.os_type,
+            **({"preceded_by": self._install_before} if self._install_before else {}),
         )
         # Dying from here on leaves `starting`: the next pass makes it `uncertain`, and it is looked for.
         await self._record(job, await self._ask(job, order))
@@ -191,6 +193,7 @@ class _Worker:
     async def _is_free(self, held: MachineLock) -> bool:
         """A lock is free when its job is gone or has ended; an `Unknown` one holds it for a day."""
         owner = await self._services.jobs.get(held.run_id, held.job_key)
+        self._install_before = owner.activity_id if owner else ""
         if owner is None or owner.phase is not Phase.ENDED:
             return owner is None
         if owner.outcome is not Outcome.UNKNOWN or owner.ended_at is None:

@@ -1,10 +1,13 @@
 """Starting a run on demand: by HTTP, for a whole configuration or for one machine, or by a message.
 
 Clients repeat requests by themselves, so the same request while its run is active answers with that run, and a
-request id starts one run for ever. A run's key is the next free second, never a full minute: occurrences begin on
-full minutes, so the two can't meet, whatever the window becomes.
+request id starts one run for ever. A cancelled run is no longer active, though it may still finish what it started.
+A run's key is the next free second, never a full minute: occurrences begin on full minutes, so the two can't meet,
+whatever the window becomes. Rivals for one second part ways over the seconds after it.
 """
 
+import hashlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from shared.application.callers import Caller, Role, require
@@ -15,6 +18,8 @@ from shared.domain.records import Run, RunId, RunKind, run_key
 from shared.errors import ConflictError, NotFoundError
 
 _ATTEMPTS = 20
+_FARTHEST = timedelta(minutes=4)
+"""How far ahead of now the search for a free second begins at most."""
 
 
 async def start_configuration_run(
@@ -31,12 +36,12 @@ async def start_configuration_run(
     keep starting runs of it.
     """
     require(caller, Role.OPERATOR)
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         stored = await _existing(services, configuration_id)
         active = await services.runs.active_on_demand(stored.id, target=target)
         if run := await _known(services, stored, active=active, request_id=request_id):
             return run
-        key = await _free_key(services, stored)
+        key = await _free_key(services, stored, ahead=_ahead(target, attempt))
         run = _run(services, stored, key, caller=caller, request_id=request_id, target=target)
         # Dying after this line leaves an entry without a run, which a later tick clears away.
         await services.agenda.open_run(run.id, now=run.created_at)
@@ -57,13 +62,15 @@ async def start_machine_runs(services: Services, machine_id: str, *, caller: Cal
     """
     require(caller, Role.OPERATOR)
     machine = (await find_machine(services, machine_id)).machine
-    wanted = await configurations_matching(services, machine)
-    if not wanted:
+    runs = []
+    for one in await configurations_matching(services, machine):
+        # One that is being deleted is skipped: the answer must not hide the runs that did start.
+        with suppress(NotFoundError):
+            runs.append(
+                await start_configuration_run(services, one, caller=caller, target=machine.id)
+            )
+    if not runs:
         raise NotFoundError(f"No maintenance configuration matches {machine_id}.")
-    runs = [
-        await start_configuration_run(services, one, caller=caller, target=machine.id)
-        for one in wanted
-    ]
     return max(runs, key=lambda run: run.key)
 
 
@@ -85,15 +92,26 @@ async def _known(
     if not active:
         return None
     run = await services.runs.get(RunId(configuration_id=stored.id, key=active))
-    if run is None or not run.status.is_open:
+    if run is None or not run.status.is_open or run.cancellation:
         return None
     if request_id:
         await services.runs.join_request(stored.id, request_id=request_id, key=run.key)
     return run
 
 
-async def _free_key(services: Services, stored: StoredConfiguration) -> str:
-    second = services.clock.now().replace(microsecond=0)
+def _ahead(target: str, attempt: int) -> timedelta:
+    """How far ahead of now to look for a free second.
+
+    Of those who start runs for many machines at once only one gets the next second: at each further attempt the
+    others are scattered, by target, over twice as many.
+    """
+    seconds = min(2**attempt, _FARTHEST // timedelta(seconds=1))
+    scattered = hashlib.sha256(f"{attempt} {target}".encode()).digest()
+    return timedelta(seconds=int.from_bytes(scattered) % seconds)
+
+
+async def _free_key(services: Services, stored: StoredConfiguration, *, ahead: timedelta) -> str:
+    second = services.clock.now().replace(microsecond=0) + ahead
     window = parse_configuration(stored.id, stored.document).window
     while not await _is_free(services, stored.id, second) or window.is_occurrence(second):
         second += timedelta(seconds=1)

@@ -145,7 +145,8 @@ class Job:
 
     `claim` and `claimed_until` hold in the phases `claimed` and `starting`. `held_by` says what kept a `queued` job
     from starting, `held_message` names the other run. `operation` is what the service gave to ask after the install,
-    `activity_id` the id under which it reports. `trace` lists what a later word replaced.
+    `activity_id` the id under which it reports, `preceded_by` that of the install which held the machine before.
+    `trace` lists what a later word replaced.
     """
 
     key: str
@@ -167,6 +168,7 @@ class Job:
     operation: str = ""
     activity_id: str = ""
     adopted: bool = False
+    preceded_by: str = ""
     outcome: Outcome | None = None
     reason: Reason | None = None
     message: str = ""

@@ -3,7 +3,8 @@
 A job never claims more than was reported: `InProgress` and `Unknown` are no final words, and a warning in the report
 is a warning in the outcome. Source of the words: Compute 2024-07-01, `VirtualMachineInstallPatchesResult`.
 
-An install whose request was lost is known by its machine, by who started it, and by when.
+An install whose request was lost is known by its machine, by who started it, and by when. The machine's lock keeps
+the product's other jobs off, so what was installed before the request went out is somebody else's.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +14,13 @@ from shared.domain.records import Job, UpdateCounts
 from shared.domain.run import Outcome, Reason
 from shared.domain.updates import UpdateRecord
 
-_EARLY = timedelta(minutes=1)
+_SKEW = timedelta(seconds=30)
+"""How far the clock that the report was written by may be behind ours."""
 _LATE = timedelta(minutes=10)
+_CAPPED = (
+    "the longest duration that the service takes was used up before the window ended: "
+    "the rest waits for the next window"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +50,21 @@ class InstallReport:
 
 
 def may_be_of(report: InstallReport, job: Job) -> bool:
-    """Whether this may be the install that *job* asked for without hearing of it, seen among its machine's installs."""
+    """Whether this may be the install that *job* asked for without hearing of it, seen among its machine's installs.
+
+    It began at the job's `starting_at` or later, but for the clocks' skew, and at most ten minutes later; it is not the
+    install that held the machine before.
+    """
     if job.starting_at is None or report.started_by != "User":
         return False
-    return job.starting_at - _EARLY <= report.started_at <= job.starting_at + _LATE
+    if job.preceded_by and job.preceded_by.lower() == report.activity_id.lower():
+        return False
+    return job.starting_at - _SKEW <= report.started_at <= job.starting_at + _LATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """How a job ends: `reason` is None for a plain success; `message` says it in a sentence."""
+    """How a job ends: `reason` is None for a plain success; `message` says all that applies in a sentence."""
 
     outcome: Outcome
     reason: Reason | None
@@ -66,42 +78,46 @@ def conclude(report: InstallReport, *, duration_was_capped: bool, ends_at: datet
     window's end.
     """
     done = f"{report.counts.installed} updates installed"
+    warnings = _warnings(report, duration_was_capped=duration_was_capped, ends_at=ends_at)
+    clauses = [clause for _, clause in warnings]
     if report.status == "Failed":
+        failure = f"The install failed after {done}: {_error(report) or 'no reason was given'}"
         return Conclusion(
             outcome=Outcome.FAILED,
             reason=Reason.INSTALL_FAILED,
-            message=f"The install failed after {done}: {report.error or 'no reason was given'}.",
+            message=f"{'; '.join([failure, *clauses])}.",
         )
-    warning = _warning(report, duration_was_capped=duration_was_capped, ends_at=ends_at)
-    if warning is None:
+    if not warnings:
         return Conclusion(outcome=Outcome.SUCCEEDED, reason=None, message=f"{done}.")
-    reason, why = warning
     return Conclusion(
-        outcome=Outcome.COMPLETED_WITH_WARNINGS, reason=reason, message=f"{done}, but {why}"
+        outcome=Outcome.COMPLETED_WITH_WARNINGS,
+        reason=warnings[0][0],
+        message=f"{done}, but {'; '.join(clauses)}.",
     )
 
 
-def _warning(
+def _warnings(
     report: InstallReport, *, duration_was_capped: bool, ends_at: datetime
-) -> tuple[Reason, str] | None:
+) -> list[tuple[Reason, str]]:
+    """All that a person has to look at, the gravest first, each as a clause."""
+    found = []
     if report.counts.failed:
-        return Reason.INSTALL_FAILED, (
-            f"{report.counts.failed} failed: see the job's updates and the machine's own log."
-        )
+        clause = f"{report.counts.failed} failed: see the job's updates and the machine's own log"
+        found.append((Reason.INSTALL_FAILED, clause))
     if report.reboot_status == "Failed":
-        return Reason.REBOOT_FAILED, "the reboot failed: look at the machine."
+        found.append((Reason.REBOOT_FAILED, "the reboot failed: look at the machine"))
     if report.reboot_status in {"Required", "Started"}:
-        return Reason.REBOOT_PENDING, "a reboot is pending: restart the machine."
+        found.append((Reason.REBOOT_PENDING, "a reboot is pending: restart the machine"))
     if report.window_exceeded and duration_was_capped:
-        return Reason.DURATION_CAPPED, (
-            "the longest duration that the service takes was used up before the window ended: "
-            "the rest waits for the next window."
-        )
-    if report.window_exceeded or report.modified_at > ends_at:
-        return Reason.WINDOW_EXCEEDED, "the window was too short: make it longer."
-    if report.status == "CompletedWithWarnings":
-        return (
-            Reason.INSTALL_FAILED,
-            f"the machine warns: {report.error or 'it did not say of what'}.",
-        )
-    return None
+        found.append((Reason.DURATION_CAPPED, _CAPPED))
+    elif report.window_exceeded or report.modified_at > ends_at:
+        found.append((Reason.WINDOW_EXCEEDED, "the window was too short: make it longer"))
+    if report.status == "CompletedWithWarnings" and (report.error or not found):
+        clause = f"the machine warns: {_error(report) or 'it did not say of what'}"
+        found.append((Reason.INSTALL_FAILED, clause))
+    return found
+
+
+def _error(report: InstallReport) -> str:
+    """What the machine says, without a full stop: more may follow in the sentence."""
+    return report.error.rstrip(". ")

@@ -90,13 +90,22 @@ def _parameters(install_patches: InstallPatches, os_type: OsType) -> dict[str, A
             members = {
                 "classificationsToInclude": _spelled(linux.classifications),
                 "packageNameMasksToInclude": list(linux.masks_to_include),
-                "packageNameMasksToExclude": list(linux.masks_to_exclude),
+                "packageNameMasksToExclude": _names(linux.masks_to_exclude),
             }
         case None:
             members = {}
     # To Azure's agents an empty list is a missing one, so none is sent. "Everything" is the full list of
     # classifications; without any, an inclusion is the whole choice, and there is one: `ask_once` has seen to that.
     return {name: value for name, value in members.items() if value}
+
+
+def _names(masks: tuple[str, ...]) -> list[str]:
+    """The masks without their versions, which an exclusion ignores; each once.
+
+    An inclusion keeps its version, as `name=version`: the specification calls the format `name_version`, but Azure's
+    Linux agent (LinuxPatchExtension, `PackageFilter`) splits at the `=`, and would take the rest for a name.
+    """
+    return list(dict.fromkeys(mask.partition("=")[0] for mask in masks))
 
 
 def _spelled(classifications: tuple[Classification, ...]) -> list[str]:

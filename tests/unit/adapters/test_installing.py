@@ -95,15 +95,18 @@ BODIES: dict[str, tuple[InstallPatches, OsType, dict[str, Any]]] = {
             }
         },
     ),
-    "masks of Linux": (
+    "masks of Linux, versions only where they are included": (
         InstallPatches(
-            linux=LinuxParameters(masks_to_include=("curl=8.*",), masks_to_exclude=("kernel*",))
+            linux=LinuxParameters(
+                masks_to_include=("curl=8.*",),
+                masks_to_exclude=("kernel*", "mysql=8.0", "mysql=8.4"),
+            )
         ),
         OsType.LINUX,
         {
             "linuxParameters": {
                 "packageNameMasksToInclude": ["curl=8.*"],
-                "packageNameMasksToExclude": ["kernel*"],
+                "packageNameMasksToExclude": ["kernel*", "mysql"],
             }
         },
     ),

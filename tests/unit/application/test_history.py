@@ -1,5 +1,7 @@
 """Reading what happened: runs, jobs page by page, and updates."""
 
+from collections import Counter
+
 import pytest
 
 from shared.adapters.memory.clock import MemoryClock
@@ -8,14 +10,17 @@ from shared.application.callers import LOCAL, Caller, Role
 from shared.application.configurations import put_configuration
 from shared.application.history import (
     get_job,
+    get_latest_machine_run,
     get_latest_run_on_demand,
+    get_machine_run,
     get_run,
     list_jobs,
     list_runs,
     list_updates,
+    page_runs,
 )
 from shared.application.ports import FrozenScope, Services, StoredAssignment
-from shared.application.start_run import start_configuration_run
+from shared.application.start_run import start_configuration_run, start_machine_runs
 from shared.domain.machine import MachineType
 from shared.domain.records import Job, Run, RunId, job_key
 from shared.domain.run import Outcome, Phase
@@ -29,7 +34,9 @@ from tests.builders import (
     a_configuration,
     a_machine,
     a_scope,
+    a_state,
 )
+from tests.drill import MINUTE, Drill
 
 READER = Caller(name="reader", role=Role.READER)
 NO_RUN = RunId(configuration_id=CONFIGURATION, key="20200101000000")
@@ -86,6 +93,47 @@ async def test_latest_run_on_demand_is_found_without_its_key() -> None:
     services, run = await ran()
     found = await get_latest_run_on_demand(services, CONFIGURATION, caller=READER)
     assert found.id == run.id
+
+
+async def test_open_run_is_shown_with_the_counts_of_its_rows_wherever_it_is_read() -> None:
+    services, run = await ran()
+    shown = [
+        await get_run(services, run.id, caller=READER),
+        await get_latest_run_on_demand(services, CONFIGURATION, caller=READER),
+        *await list_runs(services, GROUP, caller=READER),
+        *(await page_runs(services, CONFIGURATION, caller=READER, limit=1)).runs,
+    ]
+    counts = {Outcome.SUCCEEDED: 4, Outcome.FAILED: 3}
+    assert [(one.counts, one.open_jobs) for one in shown] == [(counts, 0)] * 4
+    assert {one.status for one in shown} == {run.status}
+
+
+async def test_open_run_of_one_machine_is_shown_with_the_counts_of_its_rows() -> None:
+    drill = Drill([a_state()])
+    await drill.configure()
+    run = await start_machine_runs(drill.services, a_machine().id, caller=LOCAL)
+    await drill.services.jobs.insert(run.id, [a_job(1)])
+    shown = [
+        await get_machine_run(drill.services, a_machine().id, key=run.key, caller=READER),
+        await get_latest_machine_run(drill.services, a_machine().id, caller=READER),
+    ]
+    assert [one.counts for one in shown] == [{Outcome.FAILED: 1}] * 2
+
+
+async def test_counts_are_those_of_the_rows_at_every_minute_of_a_run() -> None:
+    drill = Drill([a_state(), a_state(a_machine("vm-2"))], takes=2 * MINUTE)
+    await drill.configure()
+    run = await start_configuration_run(drill.services, CONFIGURATION, caller=LOCAL)
+    differing = []
+    for _ in range(8):
+        await drill.tick()
+        drill.clock.advance(MINUTE)
+        shown = await get_run(drill.services, run.id, caller=READER)
+        rows = Counter(job.outcome for job in await drill.jobs() if job.outcome)
+        if shown.counts != rows:
+            differing.append((drill.clock.instant, shown.counts, rows))
+    assert differing == []
+    assert shown.counts == {Outcome.SUCCEEDED: 2}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])

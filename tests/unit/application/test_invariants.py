@@ -1,13 +1,13 @@
 """The checker: each invariant, broken by hand after a drill that was right, is named, and no other is."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared.adapters.storage.jobs import JOBS
+from shared.adapters.storage.jobs import JOBS, Jobs
 from shared.adapters.storage.machines import UPDATES
 from shared.adapters.storage.rows import Value
 from shared.adapters.storage.runs import RUNS
@@ -17,7 +17,7 @@ from shared.application.invariants import (
     outcomes,
     violations,
 )
-from shared.domain.records import run_key
+from shared.domain.records import JobGlance, RunId, run_key
 from shared.domain.run import Outcome
 from tests.builders import CONFIGURATION, SUBSCRIPTION, WINDOW_OPENS, a_machine, a_state
 from tests.drill import MINUTE, Drill
@@ -237,6 +237,26 @@ async def test_outcome_that_came_too_late_without_having_been_unknown_is_named()
 async def test_run_that_counts_other_jobs_than_it_has_is_named() -> None:
     drill = await finished()
     edit(drill, RUNS, first_run, counts='{"Succeeded":3}')
+    assert await numbers(drill) == {6}
+
+
+class ForgetfulJobs(Jobs):
+    """Jobs of which a glance shows all but the first."""
+
+    async def glance(self, run_id: RunId) -> AsyncIterator[JobGlance]:
+        seen = [one async for one in super().glance(run_id)]
+        for one in seen[1:]:
+            yield one
+
+
+async def test_open_run_that_is_shown_with_other_counts_than_its_rows_is_named() -> None:
+    drill = Drill([a_state(), a_state(a_machine("vm-2"))])
+    await drill.configure()
+    drill.clock.instant = WINDOW_OPENS
+    await drill.tick()
+    edit(drill, RUNS, first_run, counts='{"Succeeded":3}')  # an open run is counted when it is read
+    assert await numbers(drill) == set()
+    drill.services = replace(drill.services, jobs=ForgetfulJobs(drill.rows))
     assert await numbers(drill) == {6}
 
 

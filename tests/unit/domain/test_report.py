@@ -138,13 +138,65 @@ def test_message_counts_what_was_installed_and_repeats_the_error() -> None:
     assert "no reason was given" in silent.message
 
 
+FAILURES = UpdateCounts(installed=3, failed=2)
+MANY = [
+    pytest.param(
+        a_report(counts=FAILURES, reboot_status="Required", window_exceeded=True),
+        True,
+        Reason.INSTALL_FAILED,
+        ("3 updates installed, but 2 failed:", "; a reboot is pending:", "; the longest duration"),
+        id="failures, a reboot that is due and a cap",
+    ),
+    pytest.param(
+        a_report(reboot_status="Failed", window_exceeded=True),
+        False,
+        Reason.REBOOT_FAILED,
+        ("but the reboot failed:", "; the window was too short:"),
+        id="no reboot and no time",
+    ),
+    pytest.param(
+        a_report(status="Failed", error="dpkg.", reboot_status="Started", window_exceeded=True),
+        True,
+        Reason.INSTALL_FAILED,
+        ("3 updates installed: dpkg; a reboot is pending:", "; the longest duration"),
+        id="a failed install too",
+    ),
+    pytest.param(
+        a_report(
+            status="CompletedWithWarnings", reboot_status="Required", error="a source is away"
+        ),
+        False,
+        Reason.REBOOT_PENDING,
+        ("but a reboot is pending:", "; the machine warns: a source is away."),
+        id="the machine's own warning",
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "capped", "reason", "said"), MANY)
+def test_reason_is_the_gravest_warning_and_the_message_says_them_all(
+    report: InstallReport, capped: bool, reason: Reason, said: tuple[str, ...]
+) -> None:
+    found = conclude(report, duration_was_capped=capped, ends_at=ENDS_AT)
+    assert found.reason is reason
+    assert [clause for clause in said if clause not in found.message] == []
+
+
+def test_warning_without_a_text_is_not_added_to_one_that_says_what_is_wrong() -> None:
+    report = a_report(status="CompletedWithWarnings", reboot_status="Required")
+    found = conclude(report, duration_was_capped=False, ends_at=ENDS_AT)
+    assert found.message == "3 updates installed, but a reboot is pending: restart the machine."
+
+
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
         pytest.param(a_report(), True, id="just then"),
-        pytest.param(a_report(started_at=IN_TIME - MINUTE), True, id="by a clock that is behind"),
         pytest.param(
-            a_report(started_at=IN_TIME - MINUTE - SECOND), False, id="before it was asked"
+            a_report(started_at=IN_TIME - 30 * SECOND), True, id="by a clock that is behind"
+        ),
+        pytest.param(
+            a_report(started_at=IN_TIME - 31 * SECOND), False, id="before it was asked for"
         ),
         pytest.param(a_report(started_at=IN_TIME + 10 * MINUTE), True, id="started a little later"),
         pytest.param(
@@ -165,3 +217,4 @@ def test_install_that_was_never_answered_is_known_by_starter_and_time(
     )
     assert may_be_of(report, job) is expected
     assert not may_be_of(report, replace(job, starting_at=None))
+    assert not may_be_of(report, replace(job, preceded_by=report.activity_id.upper()))
