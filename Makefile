@@ -1,4 +1,4 @@
-.PHONY: help setup demo serve test check format bench
+.PHONY: help setup demo serve test check format openapi bench
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 7071
@@ -25,6 +25,9 @@ check: .venv/.ready  ## format, lint, types, layers
 
 format: .venv/.ready  ## mend what check would complain about
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+openapi: .venv/.ready  ## write docs/openapi.json anew
+	$(BIN)/python -m localhost.openapi
 
 bench: .venv/.ready  ## machines per second and storage transactions per machine
 	$(BIN)/python -m benchmarks

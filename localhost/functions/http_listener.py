@@ -48,7 +48,8 @@ class HttpListener:
         self._start_function = start_function
         self._tls = tls
         application = web.Application(client_max_size=_LARGEST_BODY)
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        # All paths, one with a line feed in it too.
+        application.router.add_route("*", "/{path:(?s:.*)}", self._answer)
         # As with the real host, a body arrives as it was sent, whatever its Content-Encoding says.
         self._runner = web.AppRunner(
             application, access_log=None, shutdown_timeout=5, auto_decompress=False

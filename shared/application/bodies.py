@@ -5,6 +5,7 @@ its JSON path, all of them (the first hundred) in one `InvalidRequestError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, model_validator
@@ -35,7 +36,13 @@ BodyT = TypeVar("BodyT", bound="Body")
 class Body(BaseModel):
     """An object whose null members are absent, and whose unknown ones are left alone."""
 
-    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -59,7 +66,12 @@ def text(parse: Callable[[str], T]) -> PlainValidator:
             raise InvalidRequestError(_PLAIN_WORDS["string_type"])
         return parse(value)
 
-    return PlainValidator(read)
+    return PlainValidator(read, json_schema_input_type=str)
+
+
+def texts(parse: Callable[..., T], **more: object) -> PlainValidator:
+    """A list of strings that *parse* reads, *more* being its further arguments."""
+    return PlainValidator(partial(parse, **more), json_schema_input_type=list[str])
 
 
 def read_body(body: type[BodyT], document: Mapping[str, Any], *, context: object = None) -> BodyT:

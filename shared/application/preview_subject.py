@@ -24,20 +24,28 @@ from shared.errors import Detail, InvalidRequestError, LimitExceededError
 T = TypeVar("T")
 
 
-class _Hanging(Body):
+class UnsavedProperties(Body):
+    """As the properties of an assignment; its configuration is the one that is previewed."""
+
     model_config = ConfigDict(extra="allow")
 
     resource_id: str
+    """What the assignment would hang on."""
 
 
-class _UnsavedAssignment(Body):
+class UnsavedAssignment(Body):
+    """An assignment as it might be."""
+
     name: str | None = None
-    properties: _Hanging
+    properties: UnsavedProperties
 
 
-class _PreviewBody(Body):
+class PreviewBody(Body):
+    """What stands in place of what is stored."""
+
     properties: dict[str, Any] | None = None
-    assignments: list[_UnsavedAssignment] | None = None
+    """As the properties of a configuration."""
+    assignments: list[UnsavedAssignment] | None = None
 
 
 async def read_subject(
@@ -47,7 +55,7 @@ async def read_subject(
 
     Raises `InvalidRequestError` with one detail for each mistake, `LimitExceededError`, and `NotFoundError`.
     """
-    sent = read_body(_PreviewBody, body)
+    sent = read_body(PreviewBody, body)
     document = body
     if sent.properties is None:
         document = (await get_configuration(services, configuration_id, caller=caller)).document
@@ -80,7 +88,7 @@ class _Place:
     configuration_id: str
     caller: Caller
 
-    def assignment(self, sent: _UnsavedAssignment, at: int) -> StoredAssignment:
+    def assignment(self, sent: UnsavedAssignment, at: int) -> StoredAssignment:
         """What a PUT of the assignment would store; it may leave out its configuration, but name no other."""
         own = {"maintenanceConfigurationId": self.configuration_id}
         assignment = new_assignment(
@@ -98,7 +106,7 @@ class _Place:
         return assignment
 
 
-def _check_count(services: Services, sent: Sequence[_UnsavedAssignment]) -> None:
+def _check_count(services: Services, sent: Sequence[UnsavedAssignment]) -> None:
     limit = services.limits.scopes_per_configuration
     if len(sent) > limit:
         raise LimitExceededError(

@@ -24,6 +24,7 @@ def test_index_holds_exactly_these_functions() -> None:
         "arm": "subscriptions/{*path}",
         "collect_results": "timer",
         "evaluate_schedules": "timer",
+        "openapi": "openapi.json",
         "reconcile_run": "runs",
         "record_poisoned_job": "jobs-poison",
         "record_poisoned_run": "runs-poison",

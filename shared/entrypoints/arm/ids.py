@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from shared.application.documents import CONFIGURATION_TYPE
+from shared.application.configuration_body import CONFIGURATION_TYPE
 from shared.domain.ids import ResourceId
 from shared.domain.records import RunId, parse_run_key
 from shared.errors import NotFoundError

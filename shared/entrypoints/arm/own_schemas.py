@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import model_validator
 
 from shared.application.bodies import ExactBody, text
-from shared.application.documents import CONFIGURATION_TYPE
+from shared.application.configuration_body import CONFIGURATION_TYPE
 from shared.application.ports import MachineRequest
 from shared.application.preview_configuration import ForetoldMachine, Preview
 from shared.domain.assessment import Assessment

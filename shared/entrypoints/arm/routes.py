@@ -26,7 +26,7 @@ _SUBSCRIPTION = frozenset({Place.SUBSCRIPTION})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a collection hangs, the steps that follow (`*` is any name), and its operations by method."""
+    """Where a collection hangs, the steps that follow (`{...}` is any name), and its operations by method."""
 
     places: frozenset[Place]
     steps: str
@@ -39,7 +39,10 @@ class Route:
         return (
             place in self.places
             and len(own) == len(steps)
-            and all(one in ("*", step.lower()) for one, step in zip(own, steps, strict=True))
+            and all(
+                one.startswith("{") or one.lower() == step.lower()
+                for one, step in zip(own, steps, strict=True)
+            )
         )
 
 
@@ -49,12 +52,12 @@ ROUTES = (
     ),
     Route(
         places=_SCOPES,
-        steps="maintenanceconfigurations",
+        steps="maintenanceConfigurations",
         operations={"GET": do.list_configurations},
     ),
     Route(
         places=frozenset({Place.GROUP}),
-        steps="maintenanceconfigurations/*",
+        steps="maintenanceConfigurations/{configurationName}",
         operations={
             "GET": do.get_configuration,
             "PUT": do.put_configuration,
@@ -64,12 +67,12 @@ ROUTES = (
     ),
     Route(
         places=_SCOPES | _RESOURCE,
-        steps="configurationassignments",
+        steps="configurationAssignments",
         operations={"GET": do.list_assignments},
     ),
     Route(
         places=_SCOPES | _RESOURCE,
-        steps="configurationassignments/*",
+        steps="configurationAssignments/{assignmentName}",
         operations={
             "GET": do.get_assignment,
             "PUT": do.put_assignment,
@@ -79,36 +82,44 @@ ROUTES = (
     ),
     Route(
         places=frozenset({Place.GROUP}),
-        steps="maintenanceconfigurations/*/preview",
+        steps="maintenanceConfigurations/{configurationName}/preview",
         operations={"POST": own.preview},
     ),
-    Route(places=_SCOPES, steps="applyupdates", operations={"GET": do.list_runs}),
-    Route(places=_CONFIGURATION, steps="applyupdates", operations={"GET": own.page_runs}),
+    Route(places=_SCOPES, steps="applyUpdates", operations={"GET": do.list_runs}),
+    Route(places=_CONFIGURATION, steps="applyUpdates", operations={"GET": own.page_runs}),
     Route(
         places=_RESOURCE,
-        steps="applyupdates/default",
+        steps="applyUpdates/default",
         operations={"GET": do.get_latest_machine_run, "PUT": do.start_machine_runs},
     ),
     Route(
         places=_RESOURCE,
-        steps="applyupdates/*",
+        steps="applyUpdates/{applyUpdateName}",
         operations={"GET": do.get_machine_run, "PUT": do.put_machine_run},
     ),
     Route(
         places=_CONFIGURATION,
-        steps="applyupdates/default",
+        steps="applyUpdates/default",
         operations={"GET": do.get_latest_run_on_demand, "PUT": do.start_configuration_run},
     ),
     Route(
         places=_CONFIGURATION,
-        steps="applyupdates/*",
+        steps="applyUpdates/{applyUpdateName}",
         operations={"GET": do.get_run, "PUT": do.put_run},
     ),
-    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs", operations={"GET": own.list_jobs}),
-    Route(places=_CONFIGURATION, steps="applyupdates/*/jobs/*", operations={"GET": own.get_job}),
     Route(
         places=_CONFIGURATION,
-        steps="applyupdates/*/jobs/*/updates",
+        steps="applyUpdates/{applyUpdateName}/jobs",
+        operations={"GET": own.list_jobs},
+    ),
+    Route(
+        places=_CONFIGURATION,
+        steps="applyUpdates/{applyUpdateName}/jobs/{jobName}",
+        operations={"GET": own.get_job},
+    ),
+    Route(
+        places=_CONFIGURATION,
+        steps="applyUpdates/{applyUpdateName}/jobs/{jobName}/updates",
         operations={"GET": own.list_updates},
     ),
     Route(places=_RESOURCE, steps="updates", operations={"GET": do.list_pending_updates}),
@@ -122,12 +133,12 @@ ROUTES = (
     Route(places=_SUBSCRIPTION, steps="consent", operations={"POST": own.consent}, provider=MUSTER),
     Route(
         places=_SUBSCRIPTION,
-        steps="publicmaintenanceconfigurations",
+        steps="publicMaintenanceConfigurations",
         operations={"GET": unserved.list_public_configurations},
     ),
     Route(
         places=_SUBSCRIPTION,
-        steps="publicmaintenanceconfigurations/*",
+        steps="publicMaintenanceConfigurations/{configurationName}",
         operations={"GET": unserved.get_public_configuration},
     ),
     Route(
@@ -137,7 +148,7 @@ ROUTES = (
     ),
     Route(
         places=_RESOURCE,
-        steps="scheduledevents/*/acknowledge",
+        steps="scheduledevents/{scheduledEventId}/acknowledge",
         operations={"POST": unserved.refuse_scheduled_event},
     ),
     *(
@@ -145,9 +156,9 @@ ROUTES = (
             places=_NESTED, steps=steps, operations=dict.fromkeys(methods, unserved.refuse_nested)
         )
         for steps, methods in (
-            ("configurationassignments", ("GET",)),
-            ("configurationassignments/*", ("GET", "PUT", "PATCH", "DELETE")),
-            ("applyupdates/*", ("GET", "PUT")),
+            ("configurationAssignments", ("GET",)),
+            ("configurationAssignments/{assignmentName}", ("GET", "PUT", "PATCH", "DELETE")),
+            ("applyUpdates/{applyUpdateName}", ("GET", "PUT")),
             ("updates", ("GET",)),
         )
     ),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, TypeAdapter
 
 from shared.application.bodies import Body, text
-from shared.application.documents import CONFIGURATION_TYPE
+from shared.application.configuration_body import CONFIGURATION_TYPE
 from shared.application.pending_updates import PendingUpdate
 from shared.application.ports import StoredAssignment, StoredConfiguration
 from shared.domain.records import Job, Run, RunId
@@ -166,24 +166,28 @@ def _anything_but_cancel(status: str | None) -> str | None:
     return status
 
 
-class _CancelProperties(Body):
+class CancelProperties(Body):
+    """The status to reach."""
+
     status: Annotated[str, text(_cancel)]
 
 
 class CancelBody(Body):
     """`{"properties": {"status": "Cancel"}}`."""
 
-    properties: _CancelProperties
+    properties: CancelProperties
 
 
-class _StartProperties(Body):
+class StartProperties(Body):
+    """Nothing that is read, but a status of Cancel is refused."""
+
     status: Annotated[str | None, AfterValidator(_anything_but_cancel)] = None
 
 
 class StartBody(Body):
     """Clients that start a run send nothing, or what they got; never a wish to cancel."""
 
-    properties: _StartProperties = _StartProperties()
+    properties: StartProperties = StartProperties()
 
 
 # --- parts ---------------------------------------------------------------------------------------

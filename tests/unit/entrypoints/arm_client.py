@@ -1,4 +1,7 @@
-"""A client that calls the HTTP functions as the worker does, and the one look at the shape of errors."""
+"""A client that calls the HTTP functions as the worker does, and the one look at the shape of errors.
+
+Every request that is taken, and every reply, has to be as the OpenAPI document says.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import azure.functions as func
 
 from shared.application.ports import Services
-from shared.entrypoints.arm.blueprint import arm, unmatched
+from shared.entrypoints.arm.blueprint import arm, openapi, unmatched
+from shared.entrypoints.arm.openapi import PATH
+from tests import documented
 
 VERSION = "2023-04-01"
 
@@ -56,13 +61,16 @@ class ArmClient:
             params=dict(parse_qsl(urlsplit(url).query)),
             body=content,
         )
-        function = arm if path.lower().startswith("/subscriptions/") else unmatched
-        response: func.HttpResponse = await function(request)
-        return Answer(
+        response: func.HttpResponse = await _function(path)(request)
+        answer = Answer(
             status=response.status_code,
             headers=dict(response.headers),
             content=response.get_body(),
         )
+        assert documented.mistakes_of_reply(method, url, answer.status, answer.content) == []
+        if answer.status < 400:
+            assert documented.mistakes_of_request(method, url, content) == []
+        return answer
 
     async def put(self, path: str, body: Any = None, **more: Any) -> Answer:
         """PUT."""
@@ -75,6 +83,13 @@ class ArmClient:
     async def delete(self, path: str, **more: Any) -> Answer:
         """DELETE."""
         return await self.send("DELETE", path, **more)
+
+
+def _function(path: str) -> Any:
+    """The one that the host would choose."""
+    if path.lower().startswith("/subscriptions/"):
+        return arm
+    return openapi if path == PATH else unmatched
 
 
 def assert_arm_error(answer: Answer, status: int, code: str) -> dict[str, Any]:

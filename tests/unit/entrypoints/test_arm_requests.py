@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from shared import bootstrap
-from shared.entrypoints.arm.blueprint import arm, blueprint, unmatched
+from shared.entrypoints.arm.blueprint import arm, blueprint, openapi, unmatched
 from shared.entrypoints.arm.errors import STATUSES
 from shared.entrypoints.arm.ids import Address, Place
 from shared.entrypoints.arm.requests import API_VERSIONS
@@ -124,15 +124,19 @@ def test_address_without_collection_is_no_path() -> None:
 
 def test_no_route_is_hidden_by_an_earlier_one() -> None:
     for at, route in enumerate(ROUTES):
-        steps = tuple(route.steps.replace("*", "any").split("/"))
+        steps = tuple(route.steps.split("/"))
         for place in route.places:
             assert not any(earlier.leads_to(place, steps) for earlier in ROUTES[:at])
 
 
-def test_functions_are_two_and_the_catch_all_sorts_last() -> None:
+def test_functions_are_three_and_the_catch_all_sorts_last() -> None:
     functions = {one.get_function_name(): one.get_trigger() for one in blueprint_functions()}
     routes = {name: trigger.route for name, trigger in functions.items()}
-    assert routes == {"arm": "subscriptions/{*path}", "unmatched": "{*path}"}
+    assert routes == {
+        "arm": "subscriptions/{*path}",
+        "openapi": "openapi.json",
+        "unmatched": "{*path}",
+    }
     assert max(routes) == "unmatched"
     assert not any(trigger.get_dict_repr().get("methods") for trigger in functions.values())
 
@@ -140,7 +144,7 @@ def test_functions_are_two_and_the_catch_all_sorts_last() -> None:
 def blueprint_functions() -> list[Any]:
     """The functions of the blueprint; the library hands them out once, so a second one stands in."""
     builders = blueprint._function_builders
-    assert builders == [arm, unmatched]
+    assert builders == [arm, openapi, unmatched]
     return [builder._function for builder in builders]
 
 

@@ -90,7 +90,9 @@ class Known:
 
 def _paths(route: Route) -> list[str]:
     names = iter(NAMES)
-    steps = "/".join(next(names) if step == "*" else step for step in route.steps.split("/"))
+    steps = "/".join(
+        next(names) if step.startswith("{") else step for step in route.steps.split("/")
+    )
     return [f"{PARENTS[place]}/providers/{route.provider}/{steps}" for place in route.places]
 
 

@@ -59,6 +59,10 @@ async def test_a_route_parameter_that_took_nothing_is_absent() -> None:
     assert (await _request_seen("GET", "/shop")).route_params == {}
 
 
+async def test_a_line_feed_is_a_character_of_a_path_like_others() -> None:
+    assert (await _request_seen("GET", "/shop/a%0Ab")).route_params == {"item": "a\nb"}
+
+
 async def test_header_names_are_lower_case() -> None:
     request = await _request_seen("GET", "/shop", headers={"X-Ms-Thing": "Value"})
     assert request.headers["x-ms-thing"] == "Value"
