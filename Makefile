@@ -6,7 +6,7 @@ PORT ?= 7071
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
-.venv/.ready: requirements.txt requirements-dev.txt package.json package-lock.json localhost/setup.py
+.venv/.ready: requirements.txt requirements-dev.txt constraints.txt package.json package-lock.json localhost/setup.py
 	$(PYTHON) localhost/setup.py
 
 setup: .venv/.ready  ## install everything that is needed into .venv and node_modules

@@ -51,6 +51,15 @@ class ArmRequest:
             raise TooLargeError(f"A body has at most {limit} bytes; this one has more.")
         return decode_object(self.content)
 
+    def check_arrived(self) -> None:
+        """Raise `InvalidRequestError` for a body sent in chunks: the host hands on only bodies of a stated length."""
+        if "transfer-encoding" in self.headers and not self.content:
+            raise InvalidRequestError(
+                "A body needs a Content-Length: one that is sent in chunks does not arrive.",
+                code="LengthRequired",
+                target="Content-Length",
+            )
+
     @property
     def is_recent(self) -> bool:
         """Whether the api-version is one of 2025: those clients know `systemData` and follow `nextLink`."""

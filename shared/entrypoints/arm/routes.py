@@ -180,4 +180,5 @@ async def answer(services: Services, request: ArmRequest) -> Reply:
     if request.method not in known:
         return method_not_allowed(request.method, allowed=known)
     request.check_api_version()
+    request.check_arrived()
     return await known[request.method](services, request)

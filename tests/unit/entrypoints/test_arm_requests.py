@@ -214,6 +214,13 @@ async def test_body_has_a_limit(client: ArmClient) -> None:
     assert_arm_error(answer, 413, "RequestBodyTooLarge")
 
 
+async def test_body_that_did_not_arrive_is_not_taken_for_none(client: ArmClient) -> None:
+    await client.put(CONFIGURATION, a_configuration())
+    path = f"{CONFIGURATION}/preview"
+    answer = await client.send("POST", path, headers={"Transfer-Encoding": "chunked"})
+    assert assert_arm_error(answer, 400, "LengthRequired")["target"] == "Content-Length"
+
+
 # --- headers and failures ------------------------------------------------------------------------
 
 

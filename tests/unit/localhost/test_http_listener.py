@@ -85,6 +85,12 @@ async def test_a_body_arrives_as_bytes() -> None:
     assert request.get_json() == {"a": 1}
 
 
+async def test_a_body_arrives_as_it_was_sent_whatever_its_encoding_says() -> None:
+    headers = {"Content-Encoding": "gzip"}
+    request = await _request_seen("PUT", "/shop", data=b"plain", headers=headers)
+    assert request.get_body() == b"plain"
+
+
 @pytest.mark.parametrize(
     "options",
     [
