@@ -1,17 +1,25 @@
 """Configuration assignments: static ones under a machine, dynamic scopes under a subscription or a resource group.
 
 An assignment never outlives its configuration: after writing, a PUT reads the configuration again and takes back what
-it wrote if that is gone, for a deletion under way may not have seen the assignment.
+it wrote if that is gone, for a deletion under way may not have seen the assignment. One that was created anew under the
+same id is another configuration. What a PUT leaves behind that died before it looked again was not acknowledged, and
+goes before a configuration of that id is created.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from shared.application.callers import Caller, Role, require
 from shared.application.documents import parse_assignment
 from shared.application.merge_patch import merged
-from shared.application.ports import Services, StaleError, StoredAssignment
+from shared.application.ports import (
+    Services,
+    StaleError,
+    StoredAssignment,
+    StoredConfiguration,
+)
 from shared.application.preconditions import UNCONDITIONAL, Preconditions, Written
 from shared.domain.ids import ResourceId, id_key
 from shared.domain.scope import check_limits
@@ -39,20 +47,18 @@ async def put_assignment(
     require(caller, Role.ADMINISTRATOR)
     fresh = new_assignment(services, scope_id, name=name, document=document, caller=caller)
     for _ in range(_ATTEMPTS):
-        await _check_configuration(services, fresh)
+        configuration = await _configuration_of(services, fresh)
         before = await services.assignments.get(scope_id, name)
         preconditions.check(before.etag if before else None)
         await _check_limit(services, fresh, before=before)
+        home = await services.configurations.get(before.configuration_id) if before else None
         try:
             stored = await _store(services, fresh, before=before)
         except StaleError:
             continue
-        try:
-            await _check_configuration(services, stored)
-        except NotFoundError:
-            await _take_back(services, stored, before=before)
-            raise
-        return Written(stored=stored, is_new=before is None)
+        if await _is_there(services, configuration):
+            return Written(stored=stored, is_new=before is None)
+        await _take_back(services, stored, before=before, home=home)
     raise ConflictError("Others keep changing this configuration assignment. Try again.")
 
 
@@ -148,13 +154,22 @@ def new_assignment(
     )
 
 
-async def _check_configuration(services: Services, assignment: StoredAssignment) -> None:
+async def _configuration_of(
+    services: Services, assignment: StoredAssignment
+) -> StoredConfiguration:
     found = await services.configurations.get(assignment.configuration_id)
     if found is None or found.deleting:
         raise NotFoundError(
             f"There is no maintenance configuration '{assignment.configuration_id}'.",
             target=_TARGET,
         )
+    return found
+
+
+async def _is_there(services: Services, configuration: StoredConfiguration) -> bool:
+    """Whether this very configuration is still there, changed perhaps, and not one that was created in its place."""
+    found = await services.configurations.get(configuration.id)
+    return found is not None and not found.deleting and found.created_at == configuration.created_at
 
 
 async def _check_limit(
@@ -197,13 +212,21 @@ async def _store(
 
 
 async def _take_back(
-    services: Services, stored: StoredAssignment, *, before: StoredAssignment | None
+    services: Services,
+    stored: StoredAssignment,
+    *,
+    before: StoredAssignment | None,
+    home: StoredConfiguration | None,
 ) -> None:
-    """Undo a write whose configuration went meanwhile; what somebody else wrote since is left alone."""
-    try:
-        if before is None or _same_configuration(before, stored):
+    """Undo a write whose configuration went meanwhile; what somebody else wrote since is left alone.
+
+    *home* is the configuration that *before* belonged to. Going back there is a write like any other: it may have gone
+    too.
+    """
+    with suppress(StaleError):
+        if before is None or home is None:
             await services.assignments.delete(stored)
-        else:
-            await services.assignments.replace(before, stored)
-    except StaleError:
-        return
+            return
+        restored = await services.assignments.replace(before, stored)
+        if not await _is_there(services, home):
+            await services.assignments.delete(restored)

@@ -53,15 +53,8 @@ async def cancel_machine_run(
     return await cancel_run(services, run.id, caller=caller)
 
 
-async def cancel_open_runs(services: Services, configuration_id: str, *, caller: Caller) -> None:
-    """Cancel every open run of a configuration that goes."""
-    async for run_id, _ in services.agenda.open_runs():
-        if run_id.configuration_id.lower() == configuration_id.lower():
-            await _cancel(services, run_id, caller, Reason.CONFIGURATION_GONE)
-
-
 async def _cancel_existing(services: Services, run: Run, caller: Caller) -> Run:
-    cancelled = await _cancel(services, run.id, caller, Reason.CANCELLED_BY_CALLER)
+    cancelled = await _cancel(services, run.id, caller)
     if cancelled is not None:
         life = services.limits.run_message_life
         await services.outbox.ask_for_pass(run.id, time_to_live=life)
@@ -72,8 +65,8 @@ async def _cancel_existing(services: Services, run: Run, caller: Caller) -> Run:
     raise ConflictError(f"The run is {closed.status} and can no longer be cancelled.")
 
 
-async def _cancel(services: Services, run_id: RunId, caller: Caller, reason: Reason) -> Run | None:
-    cancellation = Cancellation(at=services.clock.now(), by=caller.name, reason=reason)
+async def _cancel(services: Services, run_id: RunId, caller: Caller) -> Run | None:
+    cancellation = Cancellation(at=services.clock.now(), by=caller.name)
 
     def cancelled(run: Run) -> Run | None:
         if not run.status.is_open:
@@ -89,7 +82,8 @@ async def _is_coming(services: Services, stored: StoredConfiguration, run: Run) 
     entry = await services.agenda.get(stored.id)
     if run.starts_at < stored.window_since or not window.is_occurrence(run.starts_at):
         return False
-    return not (entry and entry.handled_up_to and run.starts_at <= entry.handled_up_to)
+    handled_up_to = entry.handled(stored.window_since) if entry else None
+    return handled_up_to is None or run.starts_at > handled_up_to
 
 
 def _cancelled_run(

@@ -4,7 +4,8 @@ A write first tells the agenda to look at the configuration, naming the revision
 stores it: whoever dies in between leaves a look that finds nothing new, never a document that nobody looks at.
 
 A deletion marks the row, and from then on nothing of the configuration starts; what is left is done by
-`finish_deletion`, again by the timer if need be: each of its steps may have been done before.
+`finish_deletion`, again by the timer if need be: each of its steps may have been done before. A configuration inherits
+nothing from one that had its id before, and whoever is still busy with that one takes nothing from its successor.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -15,17 +16,17 @@ from typing import Any
 from uuid import uuid4
 
 from shared.application.callers import Caller, Role, require
-from shared.application.cancel_run import cancel_open_runs
 from shared.application.documents import parse_configuration
 from shared.application.merge_patch import merged
 from shared.application.ports import Services, StaleError, StoredConfiguration
 from shared.application.preconditions import UNCONDITIONAL, Preconditions, Written
 from shared.application.record_occurrences import record_due
 from shared.domain.configuration import MaintenanceConfiguration
-from shared.domain.ids import ResourceId
+from shared.domain.ids import ResourceId, id_key
 from shared.domain.install_patches import azure_unsupported
 from shared.domain.machine import OsType
-from shared.domain.window import MaintenanceWindow
+from shared.domain.records import Cancellation, Run, run_key
+from shared.domain.run import Reason, RunStatus
 from shared.errors import (
     ConflictError,
     InvalidRequestError,
@@ -54,13 +55,15 @@ async def put_configuration(
     configuration = parse_configuration(place.text, document)
     for _ in range(_ATTEMPTS):
         before = await services.configurations.get(configuration_id)
-        _refuse_deleting(before)
+        if before and before.deleting:
+            raise ConflictError(f"'{before.id}' is being deleted. Try again in a minute.")
         preconditions.check(before.etag if before else None)
         await _check_limit(services, place, document=document, before=before)
         try:
-            stored = await _store(
-                services, configuration, document=document, caller=caller, before=before
-            )
+            if before is None:
+                stored = await _create(services, configuration, document=document, caller=caller)
+            else:
+                stored = await _change(services, before, caller=caller, document=document)
         except StaleError:
             continue
         warning = azure_unsupported(configuration.effective, OsType.LINUX)
@@ -123,7 +126,9 @@ async def delete_configuration(
             return None
         preconditions.check(stored.etag)
         try:
-            marked = stored if stored.deleting else await _mark(services, stored, caller=caller)
+            marked = stored
+            if not stored.deleting:
+                marked = await _change(services, stored, caller=caller, deleting=True)
         except StaleError:
             continue
         await finish_deletion(services, marked, caller=caller)
@@ -139,12 +144,11 @@ async def finish_deletion(
     What was due when it was marked is recorded first, so that it ends `Cancelled` or `Missed` and is not silently lost.
     """
     entry = await services.agenda.get(stored.id)
-    if not await _is_still(services, stored):
-        return
-    await _record_what_was_due(services, stored, now=stored.modified_at)
-    await cancel_open_runs(services, stored.id, caller=caller)
-    await _delete_assignments(services, stored.id)
-    with suppress(StaleError):
+    with suppress(StaleError):  # another has finished, and somebody may have created it anew
+        await _check_revision(services, stored.id, stored.revision)
+        await record_due(services, stored, now=stored.modified_at)
+        await _end_runs(services, stored, caller=caller)
+        await _delete_assignments(services, stored.id, revision=stored.revision)
         await services.configurations.delete(stored)
     if entry and entry.revision == stored.revision:
         # Whoever has asked to look again since is right: the timer looks, and forgets what it does not find.
@@ -152,25 +156,51 @@ async def finish_deletion(
             await services.agenda.forget(entry)
 
 
-async def _is_still(services: Services, stored: StoredConfiguration) -> bool:
-    """Whether the row is the one that was marked: another may have finished, and somebody created it anew."""
-    current = await services.configurations.get(stored.id)
-    return current is not None and current.revision == stored.revision
+async def _check_revision(services: Services, configuration_id: str, revision: str | None) -> None:
+    """Raise `StaleError` unless the configuration has this revision; None means that there is none.
+
+    Between listing what is to go and taking it away by the ETags that were listed, this is what spares a successor:
+    all that was listed is older than it.
+    """
+    current = await services.configurations.get(configuration_id)
+    if (current.revision if current else None) != revision:
+        raise StaleError(configuration_id)
 
 
-async def _delete_assignments(services: Services, configuration_id: str) -> None:
-    """Delete them all, those too that somebody changes meanwhile: no more can name a configuration that goes."""
+async def _end_runs(services: Services, stored: StoredConfiguration, *, caller: Caller) -> None:
+    """Cancel what is open, and remove what only keeps a coming occurrence from starting: it was never a run."""
+    gone = Cancellation(at=services.clock.now(), by=caller.name, reason=Reason.CONFIGURATION_GONE)
+    while found := [run async for run in _runs_to_end(services, stored)]:
+        await _check_revision(services, stored.id, stored.revision)
+        for run in found:
+            with suppress(StaleError):  # changed meanwhile: it is listed again
+                if run.status.is_open:
+                    await services.runs.replace(replace(run, cancellation=gone))
+                else:
+                    await services.runs.remove(run)
+
+
+async def _runs_to_end(services: Services, stored: StoredConfiguration) -> AsyncIterator[Run]:
+    """The open runs that nobody has cancelled, and the occurrences to come that somebody has."""
+    async for run_id, _ in services.agenda.open_runs():
+        is_own = id_key(run_id.configuration_id) == id_key(stored.id)
+        run = await services.runs.get(run_id) if is_own else None
+        if run and run.status.is_open and run.cancellation is None:
+            yield run
+    async for run in services.runs.list(stored.id, after=run_key(stored.modified_at)):
+        if run.status is RunStatus.CANCELLED and run.frozen_at is None:
+            yield run
+
+
+async def _delete_assignments(
+    services: Services, configuration_id: str, *, revision: str | None
+) -> None:
+    """Delete all that name the configuration, those too that somebody changes meanwhile."""
     while found := [one async for one in services.assignments.list_of(configuration_id)]:
+        await _check_revision(services, configuration_id, revision)
         for assignment in found:
             with suppress(StaleError):
                 await services.assignments.delete(assignment)
-
-
-def _refuse_deleting(stored: StoredConfiguration | None) -> None:
-    if stored and stored.deleting:
-        raise ConflictError(
-            f"The maintenance configuration '{stored.id}' is being deleted. Try again in a minute."
-        )
 
 
 async def _living(services: Services, scope_id: str) -> AsyncIterator[StoredConfiguration]:
@@ -204,41 +234,25 @@ def _region(document: Mapping[str, Any]) -> str:
     return "".join(str(document.get("location") or "").split()).lower()
 
 
-async def _store(
+async def _create(
     services: Services,
     configuration: MaintenanceConfiguration,
     *,
     document: Mapping[str, Any],
     caller: Caller,
-    before: StoredConfiguration | None,
 ) -> StoredConfiguration:
-    now, revision = services.clock.now(), uuid4().hex
-    await services.agenda.look_at(configuration.id, revision=revision, now=now)
-    if before is None:
-        return await services.configurations.insert(
-            StoredConfiguration(
-                id=configuration.id,
-                document=document,
-                window_since=now,
-                revision=revision,
-                created_at=now,
-                created_by=caller.name,
-                created_by_kind=caller.kind,
-                modified_at=now,
-                modified_by=caller.name,
-                modified_by_kind=caller.kind,
-            )
-        )
-    since = before.window_since
-    if not _has_window(before, configuration.window):
-        await _record_what_was_due(services, before, now=now)
-        since = now
-    return await services.configurations.replace(
-        replace(
-            before,
+    # A PUT that died may have left an assignment to a configuration that had this id before.
+    await _delete_assignments(services, configuration.id, revision=None)
+    now, revision = await _announce(services, configuration.id)
+    return await services.configurations.insert(
+        StoredConfiguration(
+            id=configuration.id,
             document=document,
-            window_since=since,
+            window_since=now,
             revision=revision,
+            created_at=now,
+            created_by=caller.name,
+            created_by_kind=caller.kind,
             modified_at=now,
             modified_by=caller.name,
             modified_by_kind=caller.kind,
@@ -246,43 +260,36 @@ async def _store(
     )
 
 
-async def _mark(
-    services: Services, stored: StoredConfiguration, *, caller: Caller
+async def _change(
+    services: Services, stored: StoredConfiguration, *, caller: Caller, **fields: Any
 ) -> StoredConfiguration:
+    """Replace *fields*; a changed window first records what the old one had due, and counts from now."""
+    now, revision = await _announce(services, stored.id)
+    changed = replace(
+        stored,
+        revision=revision,
+        modified_at=now,
+        modified_by=caller.name,
+        modified_by_kind=caller.kind,
+        **fields,
+    )
+    if not _is_same_window(stored, changed):
+        await record_due(services, stored, now=now)
+        changed = replace(changed, window_since=now)
+    return await services.configurations.replace(changed)
+
+
+async def _announce(services: Services, configuration_id: str) -> tuple[datetime, str]:
+    """The instant and the revision of a write that the agenda now expects."""
     now, revision = services.clock.now(), uuid4().hex
-    await services.agenda.look_at(stored.id, revision=revision, now=now)
-    return await services.configurations.replace(
-        replace(
-            stored,
-            deleting=True,
-            revision=revision,
-            modified_at=now,
-            modified_by=caller.name,
-            modified_by_kind=caller.kind,
-        )
-    )
+    await services.agenda.look_at(configuration_id, revision=revision, now=now)
+    return now, revision
 
 
-def _has_window(stored: StoredConfiguration, window: MaintenanceWindow) -> bool:
-    """Whether a stored window means the same; its spelling does not count."""
-    known = _readable(stored)
-    return known is not None and known.window == window
-
-
-async def _record_what_was_due(
-    services: Services, stored: StoredConfiguration, *, now: datetime
-) -> None:
-    if _readable(stored) is None:
-        return
-    entry = await services.agenda.get(stored.id)
-    await record_due(
-        services, stored, handled_up_to=entry.handled_up_to if entry else None, now=now
-    )
-
-
-def _readable(stored: StoredConfiguration) -> MaintenanceConfiguration | None:
-    """What an older version stored may break a rule of this one; then nothing of it can be due."""
+def _is_same_window(one: StoredConfiguration, other: StoredConfiguration) -> bool:
+    """Whether two windows mean the same; their spelling does not count."""
     try:
-        return parse_configuration(stored.id, stored.document)
+        first, second = (parse_configuration(each.id, each.document) for each in (one, other))
     except InvalidRequestError:
-        return None
+        return False  # an older version stored what breaks a rule of this one
+    return first.window == second.window

@@ -97,7 +97,8 @@ async def _start_latest(services: Services, entry: AgendaEntry, now: datetime) -
         await finish_deletion(services, stored, caller=TIMER)
         return None
     configuration = parse_configuration(stored.id, stored.document)
-    found = occurrences_due(stored, configuration, handled_up_to=entry.handled_up_to, now=now)
+    handled_up_to = entry.handled(stored.window_since)
+    found = occurrences_due(stored, configuration, handled_up_to=handled_up_to, now=now)
     await start_occurrence(services, stored, found.start, configuration, now)
     return _Look(entry=entry, stored=stored, configuration=configuration)
 
@@ -111,9 +112,10 @@ async def _forget_abandoned(services: Services, entry: AgendaEntry, now: datetim
 
 
 async def _record_backlog(services: Services, look: _Look, now: datetime) -> None:
-    entry, batch = look.entry, list[Run]()
+    since = look.stored.window_since
+    entry, batch = replace(look.entry, window_since=since), list[Run]()
     found = occurrences_due(
-        look.stored, look.configuration, handled_up_to=entry.handled_up_to, now=now
+        look.stored, look.configuration, handled_up_to=look.entry.handled(since), now=now
     )
     for starts_at in found.missed:
         batch.append(missed_run(look.stored, look.configuration, starts_at, now))

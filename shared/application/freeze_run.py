@@ -2,13 +2,15 @@
 
 Scopes and static machines become one row each in the run's partition. A pass that died in the middle is repeated:
 what is no longer attached is taken out again, since nothing is dispatched before the run is marked as frozen. Only rows
-that were seen under the lease are taken out, by ETag: a pass that was overtaken removes nothing of its successor's.
+that were seen under the lease are taken out, by ETag: a pass that was overtaken removes nothing of its successor's. The
+lease is prolonged while the freeze goes on, so that many assignments or a slow storage don't make it start anew.
 """
 
 from collections.abc import Mapping
 
 from shared.application.callers import TIMER
 from shared.application.change_run import change_leased
+from shared.application.concurrency import gather_bounded
 from shared.application.ports import FrozenScope, Services, StaleError, StoredAssignment
 from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
@@ -53,6 +55,7 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
         jobs.append(_job(run.target, matched_by=run.id.text))
     else:
         async for assignment in services.assignments.list_of(run.configuration_id):
+            run = await _prolonged(services, run)
             if ResourceId.parse(assignment.scope_id).type:  # a machine: its filter is not asked
                 jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
             else:
@@ -60,8 +63,16 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
     wanted = {job.key for job in jobs} | {scope.key for scope in scopes}
     await services.jobs.remove(run.id, {k: etag for k, etag in there.items() if k not in wanted})
     await services.jobs.insert(run.id, jobs)
-    for scope in scopes:
-        await services.jobs.put_scope(run.id, scope)
+    puts = (services.jobs.put_scope(run.id, scope) for scope in scopes)
+    await gather_bounded(puts, services.limits.parallel)
+
+
+async def _prolonged(services: Services, run: Run) -> Run:
+    """The run with at least half its lease to come; raises `StaleError` when the lease was lost."""
+    now, claim = services.clock.now(), services.limits.claim
+    if run.leased_until and run.leased_until - now >= claim / 2:
+        return run
+    return await change_leased(services, run, leased_until=now + claim)
 
 
 def _job(machine_id: str, *, matched_by: str) -> Job:

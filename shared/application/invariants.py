@@ -118,7 +118,7 @@ async def _occurrences(
     for one in stored.configurations:
         window = parse_configuration(one.id, one.document).window
         entry = await services.agenda.get(one.id)
-        handled = entry.handled_up_to if entry and entry.handled_up_to else one.window_since
+        handled = (entry and entry.handled(one.window_since)) or one.window_since
         for at in window.between(
             one.window_since - timedelta.resolution, max(handled, now - TICKS)
         ):

@@ -16,25 +16,27 @@ from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.records import Run, RunKind, run_key
 from shared.domain.run import Reason, RunStatus
 from shared.domain.schedule import Due, due
+from shared.errors import InvalidRequestError
 
 _log = logging.getLogger(__name__)
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
-async def record_due(
-    services: Services,
-    stored: StoredConfiguration,
-    *,
-    handled_up_to: datetime | None,
-    now: datetime,
-) -> datetime:
-    """Record all that a configuration has due up to *now*; the answer is the new *handled up to*."""
-    configuration = parse_configuration(stored.id, stored.document)
+async def record_due(services: Services, stored: StoredConfiguration, *, now: datetime) -> None:
+    """Record all that a configuration has due up to *now*.
+
+    What an older version stored may break a rule of this one; then nothing of it can be due.
+    """
+    try:
+        configuration = parse_configuration(stored.id, stored.document)
+    except InvalidRequestError:
+        return
+    entry = await services.agenda.get(stored.id)
+    handled_up_to = entry.handled(stored.window_since) if entry else None
     found = occurrences_due(stored, configuration, handled_up_to=handled_up_to, now=now)
     await start_occurrence(services, stored, found.start, configuration, now)
     missed = [missed_run(stored, configuration, at, now) for at in found.missed]
     await services.runs.insert_closed(missed)
-    return now
 
 
 def occurrences_due(

@@ -31,11 +31,14 @@ async def test_look_makes_a_configuration_due_at_once(stored: Stores) -> None:
 
 async def test_look_keeps_how_far_the_configuration_was_handled(stored: Stores) -> None:
     await stored["agenda"].look_at(CONFIGURATION, revision="r1", now=NOW)
-    settled = replace(await entry(stored), next_due=NOW + MINUTE, handled_up_to=NOW)
+    settled = replace(
+        await entry(stored), next_due=NOW + MINUTE, handled_up_to=NOW, window_since=NOW - MINUTE
+    )
     await stored["agenda"].settle(settled)
     await stored["agenda"].look_at(CONFIGURATION.upper(), revision="r2", now=NOW + 9 * MINUTE)
     found = await entry(stored)
-    assert (found.handled_up_to, found.revision) == (NOW, "r2")
+    assert (found.handled(NOW - MINUTE), found.revision) == (NOW, "r2")
+    assert found.handled(NOW) is None
     assert found.next_due == NOW + 9 * MINUTE
 
 

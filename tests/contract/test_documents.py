@@ -114,6 +114,13 @@ async def test_second_assignment_of_one_name_loses(stored: Stores) -> None:
         await stored["assignments"].insert(an_assignment("ALL"))
 
 
+async def test_assignments_of_a_configuration_are_all_listed_however_many(stored: Stores) -> None:
+    names = [f"a{n:03}" for n in range(70)]
+    for name in names:
+        await stored["assignments"].insert(an_assignment(name))
+    assert await of(stored) == names
+
+
 async def test_assignment_that_moves_is_listed_where_it_is(stored: Stores) -> None:
     first = await stored["assignments"].insert(an_assignment())
     moved = replace(first, configuration_id=OTHER)

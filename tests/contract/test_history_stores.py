@@ -43,6 +43,18 @@ async def test_run_is_replaced_by_its_etag_and_forgets_what_is_none(stored: Stor
     assert await stored["runs"].get(RUN) == free
 
 
+async def test_run_is_removed_by_its_etag_and_leaves_its_occurrence_free(stored: Stores) -> None:
+    first = await stored["runs"].insert(a_run())
+    second = await stored["runs"].replace(first)
+    with pytest.raises(StaleError):
+        await stored["runs"].remove(first)
+    assert await stored["runs"].get(RUN) == second
+    for _ in range(2):
+        await stored["runs"].remove(second)
+    assert await stored["runs"].get(RUN) is None
+    await stored["runs"].insert(a_run())
+
+
 async def test_closed_runs_are_inserted_by_the_hundreds_and_leave_those_that_exist(
     stored: Stores,
 ) -> None:

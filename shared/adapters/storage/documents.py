@@ -21,6 +21,7 @@ from shared.adapters.storage.rows import (
     in_partition,
     starting_with,
 )
+from shared.application.concurrency import gather_bounded
 from shared.application.ports import StaleError, StoredAssignment, StoredConfiguration
 from shared.domain.records import RunId
 
@@ -30,6 +31,10 @@ BY_CONFIGURATION = "AssignmentsByConfiguration"
 _SEPARATOR = "|providers|"
 _LONGEST_ID = LONGEST - len(id_to_key(RunId(configuration_id="", key=14 * "0").text))
 """Characters of a configuration's key that leave room for its runs'."""
+_AT_ONCE = 16
+"""Documents that are read side by side: a configuration may have thousands, each in a partition of its own."""
+_SOME = 4 * _AT_ONCE
+"""Documents that are read before the first of them is handed on."""
 
 
 class Configurations:
@@ -111,12 +116,18 @@ class Assignments:
 
     async def list_of(self, configuration_id: str) -> AsyncIterator[StoredAssignment]:
         own = id_to_key(configuration_id)
-        async for entry in self._rows.query(BY_CONFIGURATION, in_partition(own)):
-            scope, name = str(entry.values["scope"]), str(entry.values["name"])
-            row = await self._rows.get(ASSIGNMENTS, scope, name)
-            assignment = from_row(StoredAssignment, row) if row else None
-            if assignment and id_to_key(assignment.configuration_id) == own:
-                yield assignment
+        entries = [row async for row in self._rows.query(BY_CONFIGURATION, in_partition(own))]
+        for at in range(0, len(entries), _SOME):
+            some = entries[at : at + _SOME]
+            for assignment in await gather_bounded(map(self._named, some), _AT_ONCE):
+                if assignment and id_to_key(assignment.configuration_id) == own:
+                    yield assignment
+
+    async def _named(self, entry: Row) -> StoredAssignment | None:
+        """What an index entry names."""
+        scope, name = str(entry.values["scope"]), str(entry.values["name"])
+        row = await self._rows.get(ASSIGNMENTS, scope, name)
+        return from_row(StoredAssignment, row) if row else None
 
     async def _write(self, verb: Verb, assignment: StoredAssignment) -> StoredAssignment:
         row = to_row(

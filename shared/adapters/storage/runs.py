@@ -48,6 +48,10 @@ class Runs:
     async def replace(self, run: Run) -> Run:
         return await self._write(Verb.REPLACE, run)
 
+    async def remove(self, run: Run) -> None:
+        row = Row(partition=id_to_key(run.configuration_id), key=run.key, values={}, etag=run.etag)
+        await self._rows.write(RUNS, Write(verb=Verb.DELETE, row=row))
+
     async def insert_on_demand(self, run: Run, *, replaces: str) -> Run:
         writes = [_insertion(run), await self._marker_write(run, replaces)]
         if run.request_id:

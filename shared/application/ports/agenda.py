@@ -12,22 +12,32 @@ from shared.domain.records import RunId
 class AgendaEntry:
     """When a configuration wants to be looked at again, and up to where its occurrences are recorded.
 
-    `revision` is the one of the configuration that the writer of "look at me" was about to store.
+    `revision` is the one of the configuration that the writer of "look at me" was about to store. `window_since` is
+    that of the window whose occurrences were recorded up to `handled_up_to`.
     """
 
     configuration_id: str
     next_due: datetime
     handled_up_to: datetime | None = None
+    window_since: datetime | None = None
     revision: str = ""
     touched_at: datetime | None = None
     etag: str = ""
+
+    def handled(self, window_since: datetime) -> datetime | None:
+        """Up to where the occurrences of the window that counts since *window_since* are recorded.
+
+        A worker whose clock is ahead may have handled an earlier window up to an instant that the new one has yet to
+        reach: that says nothing about the new one.
+        """
+        return self.handled_up_to if self.window_since == window_since else None
 
 
 class Agenda(Protocol):
     """What is to be looked at: configurations by their next due instant, and the runs that are open."""
 
     async def look_at(self, configuration_id: str, *, revision: str, now: datetime) -> None:
-        """Set *next due* to now, before the configuration is written; `handled_up_to` stays."""
+        """Set *next due* to now, before the configuration is written; what is handled stays."""
 
     async def get(self, configuration_id: str) -> AgendaEntry | None: ...
 

@@ -25,6 +25,9 @@ class RunStore(Protocol):
     async def replace(self, run: Run) -> Run:
         """Write over the row that still has the record's ETag; raises `StaleError`."""
 
+    async def remove(self, run: Run) -> None:
+        """Remove the row that still has the record's ETag; nothing happens when it is gone. Raises `StaleError`."""
+
     async def insert_on_demand(self, run: Run, *, replaces: str) -> Run:
         """Insert a run together with its marker *active for this target* and, if it has one, its request.
 

@@ -173,15 +173,17 @@ async def test_limits_of_a_filter_bind_what_is_put_and_leave_what_is_stored() ->
 
 
 class GoneAtSecondLook:
-    """A store whose configuration goes between the two looks that a PUT takes."""
+    """A store of which one configuration goes between the two looks that a PUT takes."""
 
-    def __init__(self, inner: ConfigurationStore) -> None:
+    def __init__(self, inner: ConfigurationStore, gone: str = CONFIGURATION) -> None:
         self._inner = inner
+        self._gone = gone
         self._looks = 0
 
     async def get(self, configuration_id: str) -> Any:
-        self._looks += 1
-        return await self._inner.get(configuration_id) if self._looks == 1 else None
+        self._looks += configuration_id == self._gone
+        is_gone = configuration_id == self._gone and self._looks > 1
+        return None if is_gone else await self._inner.get(configuration_id)
 
 
 async def test_assignment_whose_configuration_went_meanwhile_is_taken_back() -> None:
@@ -196,7 +198,7 @@ async def test_assignment_whose_configuration_went_meanwhile_is_taken_back() -> 
 async def test_assignment_goes_back_to_its_configuration_when_the_new_one_went_meanwhile() -> None:
     services = await configured()
     first = await put(services)
-    vanishing: Any = GoneAtSecondLook(services.configurations)
+    vanishing: Any = GoneAtSecondLook(services.configurations, OTHER)
     with pytest.raises(NotFoundError):
         await put(
             replace(services, configurations=vanishing), document=a_scope(configuration_id=OTHER)
