@@ -5,6 +5,7 @@ its JSON path, all of them (the first hundred) in one `InvalidRequestError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -83,7 +84,7 @@ def read_body(body: type[BodyT], document: Mapping[str, Any], *, context: object
         return body.model_validate(document, context=context)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        raise refusal_of([_detail(one) for one in found]) from error
+        raise refusal_of([detail for one in found for detail in _details(one)]) from error
 
 
 def refusal_of(mistakes: Sequence[Detail]) -> InvalidRequestError:
@@ -98,13 +99,15 @@ def refusal_of(mistakes: Sequence[Detail]) -> InvalidRequestError:
     )
 
 
-def _detail(found: ErrorDetails) -> Detail:
+def _details(found: ErrorDetails) -> list[Detail]:
     steps = found["loc"]
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, InvalidRequestError):
-        return Detail(code=cause.code, message=cause.message, target=_target(steps, cause.target))
+        own = Detail(code=cause.code, message=cause.message, target=cause.target)
+        mistakes = cause.details or (own,)
+        return [replace(one, target=_target(steps, one.target)) for one in mistakes]
     message = _PLAIN_WORDS.get(found["type"], found["msg"])
-    return Detail(code=InvalidRequestError.code, message=message, target=_path(steps))
+    return [Detail(code=InvalidRequestError.code, message=message, target=_path(steps))]
 
 
 def _target(steps: tuple[int | str, ...], inner: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.errors import InvalidRequestError
+from shared.errors import Detail, InvalidRequestError
 
 
 def read_strings(
@@ -10,15 +10,23 @@ def read_strings(
 ) -> tuple[str, ...]:
     """Read a list of strings none of which is blank; null is an empty list.
 
-    *fault* says what is wrong with one of them, as the end of a sentence, or None.
+    *fault* says what is wrong with one of them, as the end of a sentence, or None. The error names the first that is
+    wrong and has a detail for each.
     """
     texts = () if value is None else strings(value, target=target)
-    for index, text in enumerate(texts):
-        wrong = fault(text) if text.strip() else "is blank"
-        if wrong:
-            raise InvalidRequestError(
-                f"'{text[:100]}' in {target} {wrong}.", target=f"{target}[{index}]"
-            )
+    faults = [fault(text) if text.strip() else "is blank" for text in texts]
+    mistakes = [
+        Detail(
+            code=InvalidRequestError.code,
+            message=f"'{text[:100]}' in {target} {wrong}.",
+            target=f"{target}[{index}]",
+        )
+        for index, (text, wrong) in enumerate(zip(texts, faults, strict=True))
+        if wrong
+    ]
+    if mistakes:
+        first = mistakes[0]
+        raise InvalidRequestError(first.message, target=first.target, details=mistakes)
     return texts
 
 

@@ -397,3 +397,12 @@ def test_patch_merges_as_the_standard_says(
     before = {"a": {"x": [1], "y": 1}}
     assert merged(before, changes) == expected
     assert before == {"a": {"x": [1], "y": 1}}
+
+
+def test_every_mistake_of_a_list_is_reported() -> None:
+    sent = {"osTypes": ["Linux", "BeOS", " "], "locations": ["!"]}
+    assert list(filter_mistakes(sent)) == [
+        "properties.filter.locations[0]",
+        "properties.filter.osTypes[1]",
+        "properties.filter.osTypes[2]",
+    ]
