@@ -54,9 +54,11 @@ class Body(BaseModel):
 
 
 class ExactBody(Body):
-    """An object that knows all its members."""
+    """An object that knows all its members; an unknown one may be there if it is null."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"additionalProperties": {"type": "null"}}
+    )
 
 
 def text(parse: Callable[[str], T]) -> PlainValidator:

@@ -13,7 +13,7 @@ from shared.entrypoints.arm.ids import Address
 from shared.entrypoints.arm.openapi import PATH, document, path_of
 from shared.entrypoints.arm.routes import ROUTES, find_operations
 from tests import documented
-from tests.builders import CONFIGURATION, SUBSCRIPTION, a_configuration
+from tests.builders import CONFIGURATION, SUBSCRIPTION, a_configuration, a_scope
 from tests.unit.entrypoints.arm_client import ArmClient, assert_arm_error
 from tests.unit.entrypoints.test_arm_roles import LEAST
 
@@ -177,3 +177,13 @@ def test_bodies_that_are_refused_are_not_documented(changes: dict[str, Any]) -> 
     assert documented.mistakes_of_request("PUT", CONFIGURATION, content)
     allowed = json.dumps(a_configuration(recurEvery=None)).encode()  # type: ignore[arg-type]
     assert documented.mistakes_of_request("PUT", CONFIGURATION, allowed) == []
+
+
+async def test_unknown_member_that_is_null_is_in_the_document_and_in_the_reply(
+    client: ArmClient,
+) -> None:
+    """The client holds what it sends and what it gets against the document."""
+    await client.put(CONFIGURATION, a_configuration())
+    scope = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Maintenance/configurationAssignments/all"
+    answer = await client.put(scope, a_scope({"locations": ["westeurope"], "zones": None}))
+    assert answer.json["properties"]["filter"] == {"locations": ["westeurope"], "zones": None}
