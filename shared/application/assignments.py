@@ -177,18 +177,14 @@ async def _check_limit(
 ) -> None:
     """Refuse one dynamic scope more than the limit; two created in the same instant may both get in."""
     known = before is not None and _same_configuration(before, assignment)
-    if known or not _is_dynamic(assignment):
+    if known or not assignment.is_dynamic:
         return
     limit = services.limits.scopes_per_configuration
     others = [one async for one in services.assignments.list_of(assignment.configuration_id)]
-    if sum(map(_is_dynamic, others)) >= limit:
+    if sum(one.is_dynamic for one in others) >= limit:
         raise LimitExceededError(
             f"A maintenance configuration has at most {limit} dynamic scopes.", target=_TARGET
         )
-
-
-def _is_dynamic(assignment: StoredAssignment) -> bool:
-    return not ResourceId.parse(assignment.scope_id).type
 
 
 def _same_configuration(one: StoredAssignment, other: StoredAssignment) -> bool:

@@ -5,15 +5,20 @@ recorded.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from shared.application.callers import Caller, Role, require
 from shared.application.change_run import change_run
+from shared.application.configurations import get_configuration
 from shared.application.documents import parse_configuration
 from shared.application.history import get_machine_run
 from shared.application.ports import Services, StaleError, StoredConfiguration
-from shared.domain.records import Cancellation, Run, RunId, RunKind, parse_run_key
+from shared.application.record_occurrences import scheduled_run
+from shared.domain.configuration import MaintenanceConfiguration
+from shared.domain.records import Cancellation, Run, RunId, parse_run_key
 from shared.domain.run import Reason, RunStatus
-from shared.errors import ConflictError, NotFoundError
+from shared.domain.window import MaintenanceWindow
+from shared.errors import ConflictError
 
 
 async def cancel_run(services: Services, run_id: RunId, *, caller: Caller) -> Run:
@@ -28,11 +33,10 @@ async def cancel_run(services: Services, run_id: RunId, *, caller: Caller) -> Ru
         run = await services.runs.get(run_id)
         if run is not None:
             return await _cancel_existing(services, run, caller)
-        stored = await services.configurations.get(run_id.configuration_id)
-        if stored is None or stored.deleting:
-            raise NotFoundError(f"There is no maintenance configuration {run_id.configuration_id}.")
-        run = _cancelled_run(services, stored, run_id, caller)
-        if not await _is_coming(services, stored, run):
+        stored = await get_configuration(services, run_id.configuration_id, caller=caller)
+        configuration = parse_configuration(stored.id, stored.document)
+        run = _cancelled_run(services, stored, configuration, run_id=run_id, caller=caller)
+        if not await _is_coming(services, stored, configuration.window, starts_at=run.starts_at):
             return run
         try:
             return await services.runs.insert(run)
@@ -76,29 +80,33 @@ async def _cancel(services: Services, run_id: RunId, caller: Caller) -> Run | No
     return await change_run(services, run_id, cancelled)
 
 
-async def _is_coming(services: Services, stored: StoredConfiguration, run: Run) -> bool:
-    """Whether the run's start is an occurrence that has not been recorded yet."""
-    window = parse_configuration(stored.id, stored.document).window
+async def _is_coming(
+    services: Services,
+    stored: StoredConfiguration,
+    window: MaintenanceWindow,
+    *,
+    starts_at: datetime,
+) -> bool:
+    """Whether this is an occurrence that has not been recorded yet."""
     entry = await services.agenda.get(stored.id)
-    if run.starts_at < stored.window_since or not window.is_occurrence(run.starts_at):
+    if starts_at < stored.window_since or not window.is_occurrence(starts_at):
         return False
     handled_up_to = entry.handled(stored.window_since) if entry else None
-    return handled_up_to is None or run.starts_at > handled_up_to
+    return handled_up_to is None or starts_at > handled_up_to
 
 
 def _cancelled_run(
-    services: Services, stored: StoredConfiguration, run_id: RunId, caller: Caller
+    services: Services,
+    stored: StoredConfiguration,
+    configuration: MaintenanceConfiguration,
+    *,
+    run_id: RunId,
+    caller: Caller,
 ) -> Run:
     now = services.clock.now()
-    return Run(
-        configuration_id=stored.id,
-        key=run_id.key,
-        kind=RunKind.SCHEDULED,
-        starts_at=parse_run_key(run_id.key),
-        duration=parse_configuration(stored.id, stored.document).window.duration,
-        created_at=now,
+    return replace(
+        scheduled_run(stored, configuration, parse_run_key(run_id.key), now),
         created_by=caller.name,
-        document=stored.document,
         status=RunStatus.CANCELLED,
         reason=Reason.CANCELLED_BY_CALLER,
         message=f"The run was cancelled by {caller.name} before its start.",

@@ -21,6 +21,7 @@ from shared.application.ports import AgendaEntry, Services, StaleError, StoredCo
 from shared.application.record_occurrences import missed_run, occurrences_due, start_occurrence
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.records import Run, RunId
+from shared.domain.schedule import Due
 from shared.errors import MusterError
 
 _log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class _Look:
     entry: AgendaEntry
     stored: StoredConfiguration
     configuration: MaintenanceConfiguration
+    due: Due
 
 
 async def _start_latest(services: Services, entry: AgendaEntry, now: datetime) -> _Look | None:
@@ -100,7 +102,7 @@ async def _start_latest(services: Services, entry: AgendaEntry, now: datetime) -
     handled_up_to = entry.handled(stored.window_since)
     found = occurrences_due(stored, configuration, handled_up_to=handled_up_to, now=now)
     await start_occurrence(services, stored, found.start, configuration, now)
-    return _Look(entry=entry, stored=stored, configuration=configuration)
+    return _Look(entry=entry, stored=stored, configuration=configuration, due=found)
 
 
 async def _forget_abandoned(services: Services, entry: AgendaEntry, now: datetime) -> None:
@@ -112,12 +114,8 @@ async def _forget_abandoned(services: Services, entry: AgendaEntry, now: datetim
 
 
 async def _record_backlog(services: Services, look: _Look, now: datetime) -> None:
-    since = look.stored.window_since
-    entry, batch = replace(look.entry, window_since=since), list[Run]()
-    found = occurrences_due(
-        look.stored, look.configuration, handled_up_to=look.entry.handled(since), now=now
-    )
-    for starts_at in found.missed:
+    entry, batch = replace(look.entry, window_since=look.stored.window_since), list[Run]()
+    for starts_at in look.due.missed:
         batch.append(missed_run(look.stored, look.configuration, starts_at, now))
         if len(batch) < _BATCH:
             continue
@@ -130,9 +128,8 @@ async def _record_backlog(services: Services, look: _Look, now: datetime) -> Non
         following = look.configuration.window.next_after(now) or NEVER
         entry = replace(entry, handled_up_to=now, next_due=following, revision=look.stored.revision)
     if _is_current(look, now):
-        with suppress(
-            StaleError
-        ):  # somebody asked to look again while we looked: the next tick does
+        # Whoever has asked to look again while we looked is right: the next tick does.
+        with suppress(StaleError):
             await services.agenda.settle(entry)
 
 

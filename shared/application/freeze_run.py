@@ -56,10 +56,12 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
     else:
         async for assignment in services.assignments.list_of(run.configuration_id):
             run = await _prolonged(services, run)
-            if ResourceId.parse(assignment.scope_id).type:  # a machine: its filter is not asked
-                jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
-            else:
+            if (
+                assignment.is_dynamic
+            ):  # its filter is not read here: one that can't be must not stop the others
                 scopes.append(_scope(assignment))
+            else:
+                jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
     wanted = {job.key for job in jobs} | {scope.key for scope in scopes}
     await services.jobs.remove(run.id, {k: etag for k, etag in there.items() if k not in wanted})
     await services.jobs.insert(run.id, jobs)

@@ -10,6 +10,7 @@ from shared.application.concurrency import gather_bounded
 from shared.application.documents import scope_of
 from shared.application.find_machine import machine_type_of
 from shared.application.ports import Services, StoredAssignment
+from shared.application.read_inventory import read_page
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.eligibility import refusal
 from shared.domain.machine import Ineligible, MachineState, MachineType
@@ -54,7 +55,7 @@ class Matches:
 async def match_machines(services: Services, assignments: Sequence[StoredAssignment]) -> Matches:
     """Resolve all *assignments*; what can't be read is a value, not an error."""
     scopes = [scope for one in assignments if (scope := scope_of(one))]
-    static = [one for one in assignments if scope_of(one) is None]
+    static = [one for one in assignments if not one.is_dynamic]
     at_once = services.limits.parallel
     resolved = await gather_bounded((_resolve(services, one) for one in scopes), at_once)
     found = _merged(machine for machines, _ in resolved for machine in machines)
@@ -78,13 +79,8 @@ async def _resolve(services: Services, scope: Scope) -> tuple[list[MatchedMachin
     after: str | None = ""
     try:
         while after is not None:
-            page = await services.inventory.page(
-                scope, after=after, limit=services.limits.inventory_page
-            )
+            page = await read_page(services, scope, after=after)
             found += [_matched(one, scope) for one in page.states if matches(scope, one.machine)]
-            is_empty = not after and not page.states
-            if is_empty and not await services.inventory.is_readable(scope.subscription):
-                return [], f"Subscription {scope.subscription} is not readable."
             after = page.last
     except UnavailableError as error:
         return found, error.message

@@ -63,7 +63,7 @@ async def start_occurrence(
 ) -> None:
     if starts_at is None:
         return
-    run = _run(stored, configuration, starts_at, now)
+    run = scheduled_run(stored, configuration, starts_at, now)
     # Dying after this line leaves an open run without a row; the occurrence is found due again.
     await services.agenda.open_run(run.id, now=now)
     try:
@@ -76,12 +76,13 @@ async def start_occurrence(
     logs.event(_log, "run.created", run=run.id.text, late=now - starts_at)
 
 
-def _run(
+def scheduled_run(
     stored: StoredConfiguration,
     configuration: MaintenanceConfiguration,
     starts_at: datetime,
     now: datetime,
 ) -> Run:
+    """A run that starts at *starts_at*, with a copy of the configuration: what every run begins as."""
     return Run(
         configuration_id=stored.id,
         key=run_key(starts_at),
@@ -101,7 +102,7 @@ def missed_run(
     now: datetime,
 ) -> Run:
     return replace(
-        _run(stored, configuration, starts_at, now),
+        scheduled_run(stored, configuration, starts_at, now),
         status=RunStatus.MISSED,
         reason=Reason.OUTAGE,
         message="No tick reached this occurrence while enough of its window was left, "

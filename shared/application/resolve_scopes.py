@@ -13,6 +13,7 @@ from shared import logs
 from shared.application.change_run import change_leased
 from shared.application.documents import scope_of
 from shared.application.ports import FrozenScope, Services
+from shared.application.read_inventory import read_page
 from shared.domain.machine import Machine, MachineType
 from shared.domain.records import Job, Run, job_key
 from shared.domain.run import Reason
@@ -79,15 +80,7 @@ async def _resolve_page(
     services: Services, run: Run, frozen: FrozenScope, scope: Scope
 ) -> FrozenScope:
     try:
-        page = await services.inventory.page(
-            scope, after=frozen.after, limit=services.limits.inventory_page
-        )
-        if not page.machines and not frozen.seen:
-            readable = await services.inventory.is_readable(scope.subscription)
-            if not readable:
-                return replace(
-                    frozen, problem=f"Subscription {scope.subscription} is not readable."
-                )
+        page = await read_page(services, scope, after=frozen.after)
     except UnavailableError as error:
         return replace(frozen, problem=error.message)
     matched = [machine for machine in page.machines if matches(scope, machine)]

@@ -121,7 +121,7 @@ class _Worker:
             maximum_duration=order.maximum_duration,
             location=order.machine.location,
             os_type=order.os_type,
-            **({"preceded_by": self._install_before} if self._install_before else {}),
+            preceded_by=self._install_before or job.preceded_by,
         )
         # Dying from here on leaves `starting`: the next pass makes it `uncertain`, and it is looked for.
         await self._record(job, await self._ask(job, order))

@@ -8,12 +8,16 @@ whatever the window becomes. Rivals for one second part ways over the seconds af
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.application.callers import Caller, Role, require
+from shared.application.configurations import get_configuration
 from shared.application.documents import parse_configuration
 from shared.application.find_machine import configurations_matching, find_machine
 from shared.application.ports import Services, StaleError, StoredConfiguration
+from shared.application.record_occurrences import scheduled_run
+from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.records import Run, RunId, RunKind, run_key
 from shared.errors import ConflictError, NotFoundError
 
@@ -37,12 +41,21 @@ async def start_configuration_run(
     """
     require(caller, Role.OPERATOR)
     for attempt in range(_ATTEMPTS):
-        stored = await _existing(services, configuration_id)
+        stored = await get_configuration(services, configuration_id, caller=caller)
         active = await services.runs.active_on_demand(stored.id, target=target)
         if run := await _known(services, stored, active=active, request_id=request_id):
             return run
-        key = await _free_key(services, stored, ahead=_ahead(target, attempt))
-        run = _run(services, stored, key, caller=caller, request_id=request_id, target=target)
+        configuration = parse_configuration(stored.id, stored.document)
+        now = services.clock.now()
+        key = await _free_key(services, configuration, after=now + _ahead(target, attempt))
+        run = replace(
+            scheduled_run(stored, configuration, now, now),
+            key=key,
+            kind=RunKind.ON_DEMAND,
+            created_by=caller.name,
+            request_id=request_id,
+            target=target,
+        )
         # Dying after this line leaves an entry without a run, which a later tick clears away.
         await services.agenda.open_run(run.id, now=run.created_at)
         try:
@@ -74,13 +87,6 @@ async def start_machine_runs(services: Services, machine_id: str, *, caller: Cal
     return max(runs, key=lambda run: run.key)
 
 
-async def _existing(services: Services, configuration_id: str) -> StoredConfiguration:
-    stored = await services.configurations.get(configuration_id)
-    if stored is None or stored.deleting:
-        raise NotFoundError(f"There is no maintenance configuration {configuration_id}.")
-    return stored
-
-
 async def _known(
     services: Services, stored: StoredConfiguration, *, active: str, request_id: str
 ) -> Run | None:
@@ -110,10 +116,13 @@ def _ahead(target: str, attempt: int) -> timedelta:
     return timedelta(seconds=int.from_bytes(scattered) % seconds)
 
 
-async def _free_key(services: Services, stored: StoredConfiguration, *, ahead: timedelta) -> str:
-    second = services.clock.now().replace(microsecond=0) + ahead
-    window = parse_configuration(stored.id, stored.document).window
-    while not await _is_free(services, stored.id, second) or window.is_occurrence(second):
+async def _free_key(
+    services: Services, configuration: MaintenanceConfiguration, *, after: datetime
+) -> str:
+    second = after.replace(microsecond=0)
+    while not await _is_free(
+        services, configuration.id, second
+    ) or configuration.window.is_occurrence(second):
         second += timedelta(seconds=1)
     return run_key(second)
 
@@ -123,27 +132,3 @@ async def _is_free(services: Services, configuration_id: str, second: datetime) 
         return False
     run_id = RunId(configuration_id=configuration_id, key=run_key(second))
     return await services.runs.get(run_id) is None
-
-
-def _run(
-    services: Services,
-    stored: StoredConfiguration,
-    key: str,
-    *,
-    caller: Caller,
-    request_id: str,
-    target: str,
-) -> Run:
-    now = services.clock.now()
-    return Run(
-        configuration_id=stored.id,
-        key=key,
-        kind=RunKind.ON_DEMAND,
-        starts_at=now,
-        duration=parse_configuration(stored.id, stored.document).window.duration,
-        created_at=now,
-        created_by=caller.name,
-        document=stored.document,
-        request_id=request_id,
-        target=target,
-    )

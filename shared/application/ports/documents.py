@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.domain.ids import ResourceId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredConfiguration:
@@ -49,6 +51,11 @@ class StoredAssignment:
     created_by_kind: str = "User"
     modified_by_kind: str = "User"
     etag: str = ""
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether it is a dynamic scope, and not one machine."""
+        return not ResourceId.parse(self.scope_id).type
 
 
 class ConfigurationStore(Protocol):

@@ -1,0 +1,17 @@
+"""Reading the inventory of a scope, page by page: no machines are a fact only where the app can see."""
+
+from shared.application.ports import InventoryPage, Services
+from shared.domain.scope import Scope
+from shared.errors import UnavailableError
+
+
+async def read_page(services: Services, scope: Scope, *, after: str) -> InventoryPage:
+    """The page after a key, which is empty at the start; raises `UnavailableError`.
+
+    A scope that shows nothing at all may lie in a subscription that the app can't see: that is no empty scope.
+    """
+    page = await services.inventory.page(scope, after=after, limit=services.limits.inventory_page)
+    is_empty = not after and not page.states
+    if is_empty and not await services.inventory.is_readable(scope.subscription):
+        raise UnavailableError(f"Subscription {scope.subscription} is not readable.")
+    return page
