@@ -58,7 +58,8 @@ class FilterBody(ExactBody):
         )
 
 
-def _configuration_id(text: str) -> str:
+def configuration_id(text: str) -> str:
+    """Read the id of a maintenance configuration; raises `InvalidRequestError`."""
     if ResourceId.parse(text).type.lower() != CONFIGURATION_TYPE.lower():
         raise InvalidRequestError(f"'{text[:200]}' is not the id of a maintenance configuration.")
     return text.rstrip("/")
@@ -85,7 +86,7 @@ def _in_place(sent: FilterBody | None, info: ValidationInfo) -> FilterBody | Non
 class AssignmentProperties(Body):
     """The configuration, and of a dynamic scope the filter; further members are kept."""
 
-    maintenance_configuration_id: Annotated[str, text(_configuration_id)]
+    maintenance_configuration_id: Annotated[str, text(configuration_id)]
     """It has to exist."""
     resource_id: Annotated[str | None, AfterValidator(_agreeing)] = None
     """What the assignment hangs on."""

@@ -7,7 +7,6 @@ watermark moves only over what could be read. What has no final word an hour aft
 still corrects it, for a day, and leaves a trace.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from shared.application.concurrency import gather_bounded
@@ -43,13 +42,11 @@ async def collect_results(services: Services) -> None:
 async def _waiting_jobs(services: Services, now: datetime) -> list[Waiting]:
     runs = [run_id async for run_id, _ in services.agenda.open_runs()]
     found = await gather_bounded(
-        (_jobs_of(services, run_id, (Phase.STARTED, Phase.UNCERTAIN)) for run_id in runs),
-        services.limits.parallel,
+        (_started_in(services, run_id) for run_id in runs), services.limits.parallel
     )
     waiting = [one for some in found for one in some]
     async for run_id, until in services.agenda.for_correction():
-        unknown = await _jobs_of(services, run_id, (Outcome.UNKNOWN,))
-        await _count_corrections(services, run_id, len(unknown))
+        unknown = await _unknown_in(services, run_id)
         if now > until:
             await services.agenda.end_correction(run_id)
         else:
@@ -57,24 +54,27 @@ async def _waiting_jobs(services: Services, now: datetime) -> list[Waiting]:
     return waiting
 
 
-async def _count_corrections(services: Services, run_id: RunId, unknown: int) -> None:
-    """Count a closed run again that counts other `Unknown` jobs than it has: a pass died after a correction."""
-    run = await services.runs.get(run_id)
-    if run and not run.status.is_open and run.counts.get(Outcome.UNKNOWN, 0) != unknown:
-        await recount_run(services, run_id)
-
-
-async def _jobs_of(
-    services: Services, run_id: RunId, states: Sequence[Phase | Outcome]
-) -> list[Waiting]:
+async def _started_in(services: Services, run_id: RunId) -> list[Waiting]:
     run = await services.runs.get(run_id)
     if run is None:
         return []
-    waiting = []
-    for state in states:
-        if isinstance(state, Phase):
-            jobs = services.jobs.list(run_id, phase=state)
-        else:
-            jobs = services.jobs.list(run_id, outcome=state.value)
-        waiting += [Waiting(run=run, job=job) async for job in jobs]
-    return waiting
+    return [
+        Waiting(run=run, job=job)
+        for phase in (Phase.STARTED, Phase.UNCERTAIN)
+        async for job in services.jobs.list(run_id, phase=phase)
+    ]
+
+
+async def _unknown_in(services: Services, run_id: RunId) -> list[Waiting]:
+    """The jobs of a closed run that a later word may correct.
+
+    A run that counts others than it has is counted again: a pass died after a correction.
+    """
+    run = await services.runs.get(run_id)
+    if run is None:
+        return []
+    jobs = services.jobs.list(run_id, outcome=Outcome.UNKNOWN.value)
+    unknown = [Waiting(run=run, job=job) async for job in jobs]
+    if not run.status.is_open and run.counts.get(Outcome.UNKNOWN, 0) != len(unknown):
+        await recount_run(services, run_id)
+    return unknown

@@ -12,10 +12,13 @@ from shared.domain.records import RunId
 async def recount_run(services: Services, run_id: RunId) -> None:
     """Store the counts and the status that follow from the rows now."""
     while run := await services.runs.get(run_id):
-        found = tally([job async for job in services.jobs.glance(run_id)])
+        # An open run is written unchanged: a pass that is counting right now then counts again.
+        counted = run
+        if not run.status.is_open:
+            found = tally([job async for job in services.jobs.glance(run_id)])
+            counted = recounted(run, found)
         try:
-            # An open run is written unchanged: a pass that is counting right now then counts again.
-            await services.runs.replace(run if run.status.is_open else recounted(run, found))
+            await services.runs.replace(counted)
         except StaleError:
             continue
         return

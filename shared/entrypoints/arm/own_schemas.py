@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import model_validator
 
+from shared.application.assignment_body import configuration_id
 from shared.application.bodies import ExactBody, text
-from shared.application.configuration_body import CONFIGURATION_TYPE
 from shared.application.ports import MachineRequest
 from shared.application.preview_configuration import ForetoldMachine, Preview
 from shared.domain.assessment import Assessment
@@ -110,17 +110,11 @@ def _update(update: Update) -> Json:
     )
 
 
-def _configuration_id(sent: str) -> str:
-    if ResourceId.parse(sent).type.lower() != CONFIGURATION_TYPE.lower():
-        raise InvalidRequestError(f"'{sent[:200]}' is not the id of a maintenance configuration.")
-    return sent.rstrip("/")
-
-
 class AskBody(ExactBody):
     """`{"machines": [ids]}` or `{"configuration": id}`."""
 
     machines: list[str] | None = None
-    configuration: Annotated[str | None, text(_configuration_id)] = None
+    configuration: Annotated[str | None, text(configuration_id)] = None
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> "AskBody":
