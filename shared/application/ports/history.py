@@ -31,7 +31,7 @@ class RunStore(Protocol):
     async def insert_on_demand(self, run: Run, *, replaces: str) -> Run:
         """Insert a run together with its marker *active for this target* and, if it has one, its request.
 
-        *replaces* is the key of the closed run that the marker names now, or empty if there is no marker. Raises
+        *replaces* is the key of the run that the marker names now and that is no longer active, or empty if there is no marker. Raises
         `StaleError` when any of the three exists or has moved.
         """
 
