@@ -31,8 +31,8 @@ class RunStore(Protocol):
     async def insert_on_demand(self, run: Run, *, replaces: str) -> Run:
         """Insert a run together with its marker *active for this target* and, if it has one, its request.
 
-        *replaces* is the key of the run that the marker names now and that is no longer active, or empty if there is no marker. Raises
-        `StaleError` when any of the three exists or has moved.
+        *replaces* is the key of the run that the marker names now and that is no longer active, or empty if there is
+        no marker. Raises `StaleError` when any of the three exists or has moved.
         """
 
     async def active_on_demand(self, configuration_id: str, *, target: str) -> str:
