@@ -32,11 +32,15 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from shared.adapters.arm_policies import (
     BoundedRetry,
     NoTokenError,
+    PacedTransport,
+    QueryQuota,
     TokenOnce,
     must_be_https,
     never_connected,
     seconds_of,
 )
+from shared.adapters.clock import SystemClock
+from shared.application.ports import Clock
 from shared.errors import InvalidRequestError, UnavailableError
 
 PUBLIC_CLOUD = "https://management.azure.com"
@@ -127,6 +131,7 @@ class ArmClient:
         endpoint: str,
         credential: AsyncTokenCredential,
         *,
+        clock: Clock | None = None,
         scope: str = DEFAULT_SCOPE,
         repeats: int = 3,
         backoff: timedelta = timedelta(seconds=0.8),
@@ -136,6 +141,7 @@ class ArmClient:
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._credential = credential
+        self._clock = clock or SystemClock()
         self._scope = scope
         self._retry = BoundedRetry(
             patience,
@@ -152,8 +158,9 @@ class ArmClient:
 
     async def __aenter__(self) -> Self:
         self._reads = self._pipeline(
-            AioHttpTransport(use_env_settings=False),
+            PacedTransport(self._clock),
             self._retry,
+            QueryQuota(self._clock),
             AsyncBearerTokenCredentialPolicy(self._credential, self._scope),
         )
         session = aiohttp.ClientSession(

@@ -7,8 +7,11 @@ watermark moves only over what could be read. What has no final word an hour aft
 still corrects it, for a day, and leaves a trace.
 """
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime
 
+from shared import logs
 from shared.application.concurrency import gather_bounded
 from shared.application.hear_reports import (
     Heard,
@@ -23,20 +26,41 @@ from shared.application.recount_run import recount_run
 from shared.application.settle_results import settle
 from shared.domain.records import RunId
 from shared.domain.run import Outcome, Phase
+from shared.errors import UnavailableError
+
+_log = logging.getLogger(__name__)
 
 
 async def collect_results(services: Services) -> None:
     """One pass over everything that waits for a word."""
     now = services.clock.now()
-    waiting, heard = await _waiting_jobs(services, now), Heard()
-    if waiting:
-        await read_reports(services, waiting, heard)
-        unheard = [one for one in waiting if key_of(one) not in heard.reports]
-        heard.reports |= await ask_directly(services, unheard, now)
-        await read_updates(services, heard)
-        await settle(services, waiting, heard, now)
-    if heard.is_complete:
+    waiting = await _waiting_jobs(services, now)
+    if not waiting or await _collect(services, waiting, now):
         await services.agenda.set_watermark(now)
+
+
+async def _collect(services: Services, waiting: Sequence[Waiting], now: datetime) -> bool:
+    """Settle what is heard, page by page, then the rest; whether all that there is could be read."""
+    done, is_complete = set[tuple[str, str]](), True
+    try:
+        async for heard in read_reports(services, waiting):
+            is_complete &= await _settle_heard(services, heard, now)
+            done |= heard.jobs.keys()
+    except UnavailableError as error:
+        is_complete = False
+        logs.event(_log, "reports.unreadable", level=logging.WARNING, problem=error.message)
+    unheard = [one for one in waiting if key_of(one) not in done]
+    heard = await ask_directly(services, unheard, now)
+    is_complete &= await _settle_heard(services, heard, now)
+    silent = [one for one in unheard if key_of(one) not in heard.jobs]
+    await settle(services, silent, Heard(), now)
+    return is_complete
+
+
+async def _settle_heard(services: Services, heard: Heard, now: datetime) -> bool:
+    were_read = await read_updates(services, heard)
+    await settle(services, list(heard.jobs.values()), heard, now)
+    return were_read
 
 
 async def _waiting_jobs(services: Services, now: datetime) -> list[Waiting]:

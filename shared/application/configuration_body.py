@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.application.bodies import Body, ExactBody, text, texts
-from shared.domain.configuration import PatchMode
+from shared.domain.configuration import MaxConcurrency, PatchMode, parse_max_concurrency
 from shared.domain.install_patches import (
     InstallPatches,
     LinuxParameters,
@@ -127,6 +127,8 @@ class InstallPatchesBody(ExactBody):
 
 
 _MODE_KEY = "InGuestPatchMode"
+_OWN_KEYS = "Muster."
+_CONCURRENCY_KEY = f"{_OWN_KEYS}MaxConcurrency"
 
 
 def patch_mode(extension_properties: Mapping[str, str | None]) -> PatchMode:
@@ -145,8 +147,35 @@ def patch_mode(extension_properties: Mapping[str, str | None]) -> PatchMode:
         ) from error
 
 
-def _with_patch_mode(extension_properties: dict[str, str | None]) -> dict[str, str | None]:
+def max_concurrency(extension_properties: Mapping[str, str | None]) -> MaxConcurrency | None:
+    """The limit of a run that the properties name, if any; raises `InvalidRequestError`.
+
+    A key that begins with `Muster.` and is not known is refused: a limit with a typing error would limit nothing.
+    """
+    found: list[str | None] = []
+    for key, value in extension_properties.items():
+        if not key.lower().startswith(_OWN_KEYS.lower()):
+            continue
+        if key.lower() != _CONCURRENCY_KEY.lower():
+            raise InvalidRequestError(
+                f"'{key[:100]}' is not known: of the keys that begin with {_OWN_KEYS} there is {_CONCURRENCY_KEY}.",
+                target=f"extensionProperties.{key[:100]}",
+            )
+        found.append(value)
+    target = f"extensionProperties.{_CONCURRENCY_KEY}"
+    if len(found) > 1:
+        raise InvalidRequestError(f"{_CONCURRENCY_KEY} may be there once.", target=target)
+    if not found or found[0] is None:
+        return None
+    try:
+        return parse_max_concurrency(found[0])
+    except InvalidRequestError as error:
+        raise InvalidRequestError(error.message, target=target) from error
+
+
+def _read_extensions(extension_properties: dict[str, str | None]) -> dict[str, str | None]:
     patch_mode(extension_properties)
+    max_concurrency(extension_properties)
     return extension_properties
 
 
@@ -166,8 +195,11 @@ class ConfigurationProperties(Body):
     maintenance_scope: Annotated[str, text(_in_guest_patch)]
     """InGuestPatch."""
     maintenance_window: WindowBody
-    extension_properties: Annotated[dict[str, str | None], AfterValidator(_with_patch_mode)]
-    """`InGuestPatchMode` must be among them: User or Platform."""
+    extension_properties: Annotated[dict[str, str | None], AfterValidator(_read_extensions)]
+    """`InGuestPatchMode` must be among them: User or Platform.
+
+    `Muster.MaxConcurrency` limits how many machines of a run are patched at once: a number, or a share such as `10%`.
+    """
     install_patches: InstallPatchesBody | None = None
 
 

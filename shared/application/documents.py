@@ -5,7 +5,11 @@ from typing import Any
 
 from shared.application.assignment_body import AssignmentBody
 from shared.application.bodies import read_body
-from shared.application.configuration_body import ConfigurationBody, patch_mode
+from shared.application.configuration_body import (
+    ConfigurationBody,
+    max_concurrency,
+    patch_mode,
+)
 from shared.application.ports import StoredAssignment
 from shared.domain.configuration import ConfigurationAssignment, MaintenanceConfiguration
 from shared.domain.ids import ResourceId
@@ -23,6 +27,7 @@ def parse_configuration(
         id=configuration_id,
         window=properties.maintenance_window.record(),
         mode=patch_mode(properties.extension_properties),
+        max_concurrency=max_concurrency(properties.extension_properties),
         install_patches=properties.install_patches.record() if properties.install_patches else None,
     )
 

@@ -4,7 +4,7 @@ A report finds its job by activity id; a job whose reply was lost is found by ma
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,11 +32,18 @@ class Waiting:
 
 @dataclass(slots=True, kw_only=True)
 class Heard:
-    """The report of each job, and the updates of final ones, as far as they could be read; None: not at all."""
+    """Jobs that were heard of, the report of each, and the updates of final ones; None: they could not be read."""
 
+    jobs: dict[tuple[str, str], Waiting] = field(default_factory=dict)
     reports: dict[tuple[str, str], InstallReport] = field(default_factory=dict)
     updates: Mapping[str, tuple[UpdateRecord, ...]] | None = field(default_factory=dict)
-    is_complete: bool = True
+
+    def hear(self, one: Waiting, report: InstallReport) -> None:
+        """Note a report; of several that may be a lost install the earliest is taken for it."""
+        key = key_of(one)
+        known = self.reports.get(key)
+        if known is None or report.started_at < known.started_at:
+            self.jobs[key], self.reports[key] = one, report
 
 
 def key_of(one: Waiting) -> tuple[str, str]:
@@ -44,22 +51,22 @@ def key_of(one: Waiting) -> tuple[str, str]:
     return one.run.id.text.lower(), one.job.key
 
 
-async def read_reports(services: Services, waiting: list[Waiting], heard: Heard) -> None:
-    """Hear what the bulk reports say of each job."""
+async def read_reports(services: Services, waiting: Sequence[Waiting]) -> AsyncIterator[Heard]:
+    """What the bulk reports say of these jobs, page by page; raises `UnavailableError`."""
     index = _Index(waiting)
-    try:
-        async for page in services.reports.changed_since(
-            await _since(services, waiting), limit=services.limits.report_page
-        ):
-            for report in page:
-                if one := index.find(report):
-                    heard.reports[key_of(one)] = report
-    except UnavailableError as error:
-        heard.is_complete = False
-        logs.event(_log, "reports.unreadable", level=logging.WARNING, problem=error.message)
+    since = await _since(services, waiting)
+    async for page in services.reports.changed_since(since, limit=services.limits.report_page):
+        heard = Heard()
+        for report in page:
+            if one := index.find(report):
+                heard.hear(one, report)
+        for one in heard.jobs.values():
+            index.forget(one)
+        if heard.jobs:
+            yield heard
 
 
-async def _since(services: Services, waiting: list[Waiting]) -> datetime:
+async def _since(services: Services, waiting: Sequence[Waiting]) -> datetime:
     """The watermark less an overlap for late rows; never earlier than the first install waited for.
 
     Where nothing can be asked directly, a report that came late, or that was passed over before its job was
@@ -93,17 +100,27 @@ class _Index:
         candidates = self._by_machine.get(report.machine_id.lower(), [])
         return next((one for one in candidates if may_be_of(report, one.job)), None)
 
+    def forget(self, one: Waiting) -> None:
+        """A job that was heard of is not looked for any more."""
+        if one.job.activity_id:
+            self._by_activity.pop(one.job.activity_id.lower(), None)
+        else:
+            self._by_machine[one.job.machine_id.lower()].remove(one)
 
-async def ask_directly(
-    services: Services, unheard: Sequence[Waiting], now: datetime
-) -> dict[tuple[str, str], InstallReport]:
+
+async def ask_directly(services: Services, unheard: Sequence[Waiting], now: datetime) -> Heard:
+    """What the services say of the installs that are too long without a report, each in its own minute."""
     asked = [
         one for one in unheard if _is_to_be_asked(one, now, services.limits.ask_directly_after)
     ]
     replies = await gather_bounded(
         (_ask(services, one.job) for one in asked), services.limits.parallel
     )
-    return {key_of(one): reply for one, reply in zip(asked, replies, strict=True) if reply}
+    heard = Heard()
+    for one, reply in zip(asked, replies, strict=True):
+        if reply:
+            heard.hear(one, reply)
+    return heard
 
 
 def _is_to_be_asked(one: Waiting, now: datetime, after: timedelta) -> bool:
@@ -121,13 +138,20 @@ async def _ask(services: Services, job: Job) -> InstallReport | None:
         return None
 
 
-async def read_updates(services: Services, heard: Heard) -> None:
-    reports = heard.reports.values()
-    wanted = [one.activity_id for one in reports if one.is_final and one.updates is None]
-    if not wanted:
-        return
+async def read_updates(services: Services, heard: Heard) -> bool:
+    """Read the updates of final reports that lack them; whether they could be read."""
+    expected = {
+        one.activity_id: one.counts.total
+        for one in heard.reports.values()
+        if one.is_final and one.updates is None
+    }
+    if not expected:
+        return True
     try:
-        heard.updates = await services.reports.updates_of(wanted, limit=services.limits.report_page)
+        heard.updates = await services.reports.updates_of(
+            expected, limit=services.limits.report_page
+        )
     except UnavailableError as error:
-        heard.updates, heard.is_complete = None, False
+        heard.updates = None
         logs.event(_log, "updates.unreadable", level=logging.WARNING, problem=error.message)
+    return heard.updates is not None

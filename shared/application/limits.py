@@ -28,9 +28,10 @@ class Limits:
     busy_again: timedelta = timedelta(minutes=1)
     overlap: timedelta = timedelta(minutes=10)
     ask_directly_after: timedelta = timedelta(minutes=15)
+    assessment_age: timedelta = timedelta(0)
     inventory_page: int = 1000
     report_page: int = 1000
-    in_flight: int = 400
+    in_flight: int = 2000
     parallel: int = 16
     machines_per_request: int = 100
     body_bytes: int = 262_144

@@ -1,16 +1,21 @@
 """Reading the inventory of a scope, page by page: no machines are a fact only where the app can see."""
 
+from datetime import datetime
+
 from shared.application.ports import InventoryPage, Services
 from shared.domain.scope import Scope
 from shared.errors import UnavailableError
 
 
-async def read_page(services: Services, scope: Scope, *, after: str) -> InventoryPage:
-    """The page after a key, which is empty at the start; raises `UnavailableError`.
+async def read_page(
+    services: Services, scope: Scope, *, after: str, since: datetime | None = None
+) -> InventoryPage:
+    """The page after a key, which is empty at the start; *since* as in `Inventory.page`. Raises `UnavailableError`.
 
     A scope that shows nothing at all may lie in a subscription that the app can't see: that is no empty scope.
     """
-    page = await services.inventory.page(scope, after=after, limit=services.limits.inventory_page)
+    limit = services.limits.inventory_page
+    page = await services.inventory.page(scope, after=after, limit=limit, since=since)
     is_empty = not after and not page.states
     if is_empty and not await services.inventory.is_readable(scope.subscription):
         raise UnavailableError(f"Subscription {scope.subscription} is not readable.")

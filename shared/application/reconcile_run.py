@@ -13,11 +13,13 @@ from datetime import datetime
 from shared import logs
 from shared.application.change_run import change_leased
 from shared.application.concurrency import gather_bounded
+from shared.application.documents import parse_configuration
 from shared.application.freeze_run import freeze_run
 from shared.application.limits import Limits
 from shared.application.ports import Services, StaleError
 from shared.application.resolve_scopes import resolve_scopes
-from shared.domain.dispatch import DispatchRules, Tally, plan, tally
+from shared.application.spend_budgets import plan_within_budgets
+from shared.domain.dispatch import DispatchRules, Tally, tally
 from shared.domain.machine import MachineType
 from shared.domain.records import JobChange, JobGlance, Run, RunId
 from shared.domain.run import Outcome, Phase, RunFacts, run_status
@@ -77,12 +79,13 @@ async def _dispatch(services: Services, run: Run) -> Tally:
     """Write the plan, then send; dying in between leaves jobs that are sent again after a minute."""
     jobs = {job.key: job async for job in services.jobs.glance(run.id)}
     rules = dispatch_rules(run, services.limits, services.clock.now())
-    written = await services.jobs.change_many(run.id, plan(list(jobs.values()), rules))
+    changes = await plan_within_budgets(services, run.id, jobs, rules)
+    written = await services.jobs.change_many(run.id, changes)
     await gather_bounded(
         (
             services.outbox.ask_for_start(run.id, jobs[change.key].machine_id)
             for change in written
-            if change.columns["phase"] is Phase.DISPATCHED
+            if change.columns.get("phase") is Phase.DISPATCHED
         ),
         services.limits.parallel,
     )
@@ -92,12 +95,15 @@ async def _dispatch(services: Services, run: Run) -> Tally:
 
 def _changed(job: JobGlance, change: JobChange) -> JobGlance:
     return replace(
-        job, phase=change.columns["phase"], outcome=change.columns.get("outcome", job.outcome)
+        job,
+        phase=change.columns.get("phase", job.phase),
+        outcome=change.columns.get("outcome", job.outcome),
     )
 
 
 def dispatch_rules(run: Run, limits: Limits, now: datetime) -> DispatchRules:
-    """What the plan of a run depends on at *now*, beside its rows."""
+    """What the plan of a run depends on at *now*, beside its rows and Azure's budgets."""
+    configuration = parse_configuration(run.configuration_id, run.document)
     return DispatchRules(
         now=now,
         cut_offs={kind: limits.cut_off(run.ends_at, kind) for kind in MachineType},
@@ -105,6 +111,7 @@ def dispatch_rules(run: Run, limits: Limits, now: datetime) -> DispatchRules:
         in_flight=limits.in_flight,
         unclaimed=limits.unclaimed,
         skew=limits.skew,
+        max_concurrency=configuration.max_concurrency,
     )
 
 

@@ -80,7 +80,7 @@ async def _resolve_page(
     services: Services, run: Run, frozen: FrozenScope, scope: Scope
 ) -> FrozenScope:
     try:
-        page = await read_page(services, scope, after=frozen.after)
+        page = await read_page(services, scope, after=frozen.after, since=run.created_at)
     except UnavailableError as error:
         return replace(frozen, problem=error.message)
     matched = [machine for machine in page.machines if matches(scope, machine)]

@@ -152,7 +152,9 @@ class _Worker:
             case Uncertain():
                 await self._move(job, Phase.UNCERTAIN, message=reply.message)
             case NotNow():
-                await self._queue_again(job, reply.again_in, _HELD[reply.cause], reply.message)
+                reason = _HELD[reply.cause]
+                told = {"budget_left": reply.budget_left} if reply.budget_left else {}
+                await self._queue_again(job, reply.again_in, reason, reply.message, **told)
             case Refused():
                 await self._end(
                     job, Outcome.FAILED, Ineligible(reason=Reason.REFUSED, message=reply.message)
@@ -161,7 +163,11 @@ class _Worker:
     async def _record_accepted(self, job: Job, reply: Accepted) -> None:
         try:
             await self._move(
-                job, Phase.STARTED, operation=reply.operation, activity_id=reply.activity_id
+                job,
+                Phase.STARTED,
+                operation=reply.operation,
+                activity_id=reply.activity_id,
+                budget_left=reply.budget_left,
             )
         except StaleError:
             # We took so long that a pass made the job `uncertain`. What we know helps to find it.
@@ -233,7 +239,7 @@ class _Worker:
         )
 
     async def _queue_again(
-        self, job: Job, again_in: timedelta, reason: Reason, message: str
+        self, job: Job, again_in: timedelta, reason: Reason, message: str, **told: str
     ) -> None:
         await self._move(
             job,
@@ -241,6 +247,7 @@ class _Worker:
             not_before=self._services.clock.now() + again_in,
             held_by=reason,
             held_message=message,
+            **told,
         )
 
     async def _move(self, job: Job, target: Target, **fields: Any) -> Job:

@@ -1,14 +1,18 @@
 """What a pass over a run's jobs changes, pure: the same rows at the same instant give the same plan.
 
-A job is dispatched while there is room, again when nobody claimed it for a while or its claimant died, and ended when
-its cut-off has passed or its run was cancelled. A `starting` job whose claimant died may have been started: it is
-`uncertain`, and never asked again.
+A job is dispatched while there is room: in the queue, under the run's own limit, and in Azure's budget for its place;
+a job that one of the last two holds says so. Those that had no turn yet come first, then those whose turn is longest
+ago: a machine that stays busy takes nobody's place. A job is dispatched again when nobody claimed it for a while or its
+claimant died, and ended when its cut-off has passed or its run was cancelled. A `starting` job whose claimant died may
+have been started: it is `uncertain`, and never asked again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
+from shared.domain.budget import Bucket, Place, Tokens, cost
+from shared.domain.configuration import MaxConcurrency
 from shared.domain.machine import MachineType
 from shared.domain.records import Cancellation, JobChange, JobGlance, move
 from shared.domain.run import Outcome, Phase, Reason, Writer
@@ -21,13 +25,18 @@ _INSTALLED = (
     Outcome.FAILED,
     Outcome.UNKNOWN,
 )
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _LAST_LOOK = timedelta(minutes=10)
 _JUST_NOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRules:
-    """What the plan depends on beside the rows: `cut_offs` are instants by type of machine."""
+    """What the plan depends on beside the rows.
+
+    `cut_offs` are instants by type of machine, `allowances` what may be taken of each place's budget; a place that is
+    not in it has no limit.
+    """
 
     now: datetime
     cut_offs: Mapping[MachineType, datetime]
@@ -35,36 +44,101 @@ class DispatchRules:
     in_flight: int
     unclaimed: timedelta
     skew: timedelta
+    max_concurrency: MaxConcurrency | None = None
+    allowances: Mapping[Place, Tokens] = field(default_factory=dict)
+
+    def within(self, allowances: Mapping[Place, Tokens]) -> "DispatchRules":
+        """The same rules, with these allowances."""
+        return replace(self, allowances=allowances)
 
 
 def plan(jobs: Sequence[JobGlance], rules: DispatchRules) -> list[JobChange]:
-    """The changes to write, in the order of the jobs' keys."""
-    room = rules.in_flight - sum(job.phase in _IN_FLIGHT for job in jobs)
-    is_crowded = room <= 0 or any(
-        job.dispatched_at and rules.now - job.dispatched_at <= _JUST_NOW for job in jobs
-    )
-    held = _CROWDED if is_crowded else _NOBODY_CAME
-    changes = []
-    for job in sorted(jobs, key=lambda job: job.key):
-        change = _change(job, rules, room=room, held=held)
-        if change is None:
-            continue
-        changes.append(change)
-        if job.phase is Phase.QUEUED and change.columns["phase"] is Phase.DISPATCHED:
-            room -= 1
-    return changes
+    """The changes to write, in the order of the jobs' turns."""
+    room = _Room(jobs, rules)
+    changes = (_change(job, rules, room) for job in sorted(jobs, key=_turn))
+    return [change for change in changes if change]
 
 
-def _change(
-    job: JobGlance, rules: DispatchRules, *, room: int, held: tuple[Reason, str]
-) -> JobChange | None:
+def _turn(job: JobGlance) -> tuple[datetime, str]:
+    return job.dispatched_at or _NEVER, job.key
+
+
+def waits(job: JobGlance, rules: DispatchRules) -> bool:
+    """Whether a job could be dispatched now, if there were room."""
+    is_due = (job.not_before or rules.now) <= rules.now
+    return job.phase is Phase.QUEUED and is_due and not _is_over(job, rules)
+
+
+def is_in_flight(job: JobGlance) -> bool:
+    """Whether a job is on its way: sent to the workers, and its request not answered yet."""
+    return job.phase in _IN_FLIGHT
+
+
+def takes_tokens(job: JobGlance) -> bool:
+    """Whether a dispatch takes of a budget: one that finds its machine busy, minute after minute, sends nothing."""
+    return job.held_by is not Reason.BUSY
+
+
+def spent(jobs: Mapping[str, JobGlance], changes: Iterable[JobChange]) -> dict[Place, Tokens]:
+    """What the changes take of each place's budget, *jobs* by key being as they were before."""
+    types: dict[Place, list[MachineType]] = {}
+    for change in changes:
+        job = jobs[change.key]
+        if _is_first_dispatch(job, change) and takes_tokens(job):
+            types.setdefault(place_of(job), []).append(job.machine_type)
+    return {place: cost(some) for place, some in types.items()}
+
+
+def place_of(job: JobGlance) -> Place:
+    """Where a job's machine is, as budgets see it."""
+    return Place.of(job.subscription, job.location)
+
+
+class _Room:
+    """What is left while a plan is made."""
+
+    def __init__(self, jobs: Sequence[JobGlance], rules: DispatchRules) -> None:
+        in_flight = sum(is_in_flight(job) for job in jobs)
+        patched = sum(job.phase in (*_IN_FLIGHT, *_STARTED) for job in jobs)
+        limit = rules.max_concurrency.of(len(jobs)) if rules.max_concurrency else None
+        self._in_queue = rules.in_flight - in_flight
+        self._in_run = None if limit is None else limit - patched
+        self._tokens: dict[Place, dict[Bucket, int]] = {
+            place: dict(tokens) for place, tokens in rules.allowances.items()
+        }
+        just_now = rules.now - _JUST_NOW
+        is_crowded = self._in_queue <= 0 or any(
+            job.dispatched_at and job.dispatched_at >= just_now for job in jobs
+        )
+        self.held = _CROWDED if is_crowded else _NOBODY_CAME
+
+    def take(self, job: JobGlance) -> tuple[Reason, str] | None:
+        """Take the room that a job needs; or what holds it, and then nothing is taken."""
+        if self._in_run is not None and self._in_run <= 0:
+            return _LIMITED
+        tokens = self._tokens.get(place_of(job))
+        needs = cost([job.machine_type]) if tokens is not None and takes_tokens(job) else {}
+        if tokens is not None and any(tokens.get(bucket, 0) < 1 for bucket in needs):
+            return _OVER_BUDGET
+        if self._in_queue <= 0:
+            return _CROWDED
+        self._in_queue -= 1
+        if self._in_run is not None:
+            self._in_run -= 1
+        if tokens is not None:
+            tokens.update((bucket, tokens[bucket] - 1) for bucket in needs)
+        return None
+
+
+def _change(job: JobGlance, rules: DispatchRules, room: _Room) -> JobChange | None:
     match job.phase:
         case Phase.QUEUED | Phase.DISPATCHED if rules.cancellation:
             return _end(job, rules, Outcome.CANCELLED, *_cancelled(rules.cancellation))
         case Phase.QUEUED | Phase.DISPATCHED if rules.now > _deadline(job, rules):
-            return _end(job, rules, Outcome.TIMED_OUT, *_held(job, held))
-        case Phase.QUEUED if room > 0 and (job.not_before or rules.now) <= rules.now:
-            return _dispatch(job, rules)
+            return _end(job, rules, Outcome.TIMED_OUT, *_held(job, room.held))
+        case Phase.QUEUED if waits(job, rules):
+            held = room.take(job)
+            return _hold(job, held) if held else _dispatch(job, rules)
         case Phase.DISPATCHED if rules.now - (job.dispatched_at or rules.now) >= rules.unclaimed:
             return _dispatch(job, rules)
         case Phase.CLAIMED if _is_dead(job, rules):
@@ -81,6 +155,18 @@ def _change(
 
 def _dispatch(job: JobGlance, rules: DispatchRules) -> JobChange:
     return move(job, Phase.DISPATCHED, by=Writer.RECONCILE_RUN, dispatched_at=rules.now)
+
+
+def _hold(job: JobGlance, held: tuple[Reason, str]) -> JobChange | None:
+    """Note once what keeps a job in the queue; a full queue is not noted, for it empties every minute."""
+    if held is _CROWDED or job.held_by in (held[0], Reason.BUSY):
+        return None
+    columns = {"held_by": held[0], "held_message": held[1]}
+    return JobChange(key=job.key, etag=job.etag, columns=columns)
+
+
+def _is_first_dispatch(job: JobGlance, change: JobChange) -> bool:
+    return job.phase is Phase.QUEUED and change.columns.get("phase") is Phase.DISPATCHED
 
 
 def _end(
@@ -100,6 +186,10 @@ def _is_dead(job: JobGlance, rules: DispatchRules) -> bool:
     return job.claimed_until is not None and rules.now > job.claimed_until + rules.skew
 
 
+def _is_over(job: JobGlance, rules: DispatchRules) -> bool:
+    return rules.cancellation is not None or rules.now > _deadline(job, rules)
+
+
 def _deadline(job: JobGlance, rules: DispatchRules) -> datetime:
     """The cut-off; a job that waits for its machine gets a last look after it, to say who held it."""
     cut_off = rules.cut_offs[job.machine_type]
@@ -113,6 +203,14 @@ def _cancelled(cancellation: Cancellation) -> tuple[Reason, str]:
 _CROWDED = (
     Reason.MAX_CONCURRENCY,
     "Too many machines were ahead of it until the cut-off: make the window longer.",
+)
+_LIMITED = (
+    Reason.MAX_CONCURRENCY,
+    "As many machines as Muster.MaxConcurrency allows were being patched: raise it, or make the window longer.",
+)
+_OVER_BUDGET = (
+    Reason.PATCH_BUDGET,
+    "Azure's budget of patch requests for its subscription and region is used up for now: make the window longer.",
 )
 _NOBODY_CAME = (
     Reason.OUTAGE,

@@ -145,8 +145,9 @@ class Job:
 
     `claim` and `claimed_until` hold in the phases `claimed` and `starting`. `held_by` says what kept a `queued` job
     from starting, `held_message` names the other run. `operation` is what the service gave to ask after the install,
-    `activity_id` the id under which it reports, `preceded_by` that of the install which held the machine before.
-    `trace` lists what a later word replaced.
+    `activity_id` the id under which it reports, `preceded_by` that of the install which held the machine before,
+    `budget_left` what the service said was left of its limits (`domain.budget.read_left`). `trace` lists what a later
+    word replaced.
     """
 
     key: str
@@ -167,6 +168,7 @@ class Job:
     maximum_duration: timedelta | None = None
     operation: str = ""
     activity_id: str = ""
+    budget_left: str = ""
     adopted: bool = False
     preceded_by: str = ""
     outcome: Outcome | None = None
@@ -191,6 +193,8 @@ class JobGlance:
     machine_id: str
     machine_type: MachineType
     phase: Phase
+    subscription: str = ""
+    location: str = ""
     outcome: Outcome | None = None
     not_before: datetime | None = None
     dispatched_at: datetime | None = None
@@ -198,6 +202,7 @@ class JobGlance:
     held_by: Reason | None = None
     held_message: str = ""
     starting_at: datetime | None = None
+    budget_left: str = ""
     etag: str = ""
 
     @property

@@ -132,8 +132,11 @@ class CrashingFleet(MemoryFleet):
 
     fuse: Fuse
 
-    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
-        return await self.fuse.read("page", super().page(scope, after=after, limit=limit))
+    async def page(
+        self, scope: Scope, *, after: str, limit: int, since: datetime | None = None
+    ) -> InventoryPage:
+        page = super().page(scope, after=after, limit=limit, since=since)
+        return await self.fuse.read("page", page)
 
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         return await self.fuse.read("inspect", super().inspect(machine_id, machine_type))
@@ -149,9 +152,9 @@ class CrashingFleet(MemoryFleet):
             yield page
 
     async def updates_of(
-        self, activity_ids: Sequence[str], *, limit: int
+        self, expected: Mapping[str, int], *, limit: int
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
-        return await self.fuse.read("updates of", super().updates_of(activity_ids, limit=limit))
+        return await self.fuse.read("updates of", super().updates_of(expected, limit=limit))
 
 
 class CrashingDrill(Drill):

@@ -278,7 +278,7 @@ async def test_an_install_is_followed_from_the_order_to_its_updates(
             final.counts,
         )
         assert bulk.modified_at == START + timedelta(minutes=5)
-        updates = await here.reports.updates_of([reply.activity_id.upper()], limit=1000)
+        updates = await here.reports.updates_of({reply.activity_id.upper(): 1}, limit=1000)
         assert updates == {reply.activity_id: final.updates or updates[reply.activity_id]}
         assert [one.state for one in updates[reply.activity_id]] == ["Installed"]
 

@@ -4,9 +4,11 @@ The query narrows by type, group, location and system, never by tags: `domain.sc
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from shared.adapters.arm import ArmClient
+from shared.adapters.clock import SystemClock
 from shared.adapters.inventory import kql
 from shared.adapters.inventory.facts import (
     read_arc_state,
@@ -15,9 +17,10 @@ from shared.adapters.inventory.facts import (
     read_vm_state,
 )
 from shared.adapters.inventory.search import search
-from shared.application.ports import InventoryPage
+from shared.adapters.inventory.shared_sweeps import SharedSweeps
+from shared.application.ports import Clock, InventoryPage
 from shared.domain.machine import Machine, MachineState, MachineType, OsType
-from shared.domain.scope import Scope, narrow
+from shared.domain.scope import Narrowing, Scope, narrow
 
 _SUBSCRIPTIONS_API_VERSION = "2022-12-01"
 
@@ -25,8 +28,9 @@ _SUBSCRIPTIONS_API_VERSION = "2022-12-01"
 class ResourceGraphInventory:
     """Which machines there are in Azure."""
 
-    def __init__(self, arm: ArmClient) -> None:
+    def __init__(self, arm: ArmClient, clock: Clock | None = None) -> None:
         self._arm = arm
+        self._shared = SharedSweeps(self._page, clock or SystemClock())
 
     async def is_readable(self, subscription: str) -> bool:
         """Whether `GET /subscriptions/{id}` is 200; `UnavailableError` if Azure does not say."""
@@ -35,9 +39,16 @@ class ResourceGraphInventory:
         )
         return reply.status == 200
 
-    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
+    async def page(
+        self, scope: Scope, *, after: str, limit: int, since: datetime | None = None
+    ) -> InventoryPage:
         """At most *limit* machines, and never more than Resource Graph's 1,000, in the order of their keys."""
         narrowing = narrow(scope)
+        if since is None:
+            return await self._page(narrowing, after, limit)
+        return await self._shared.page(narrowing, after=after, limit=limit, since=since)
+
+    async def _page(self, narrowing: Narrowing, after: str, limit: int) -> InventoryPage:
         query = kql.machines(narrowing, after=after, limit=limit)
         if query is None:
             return InventoryPage(states=(), last=None)

@@ -67,7 +67,9 @@ class MemoryFleet:
     async def is_readable(self, subscription: str) -> bool:
         return subscription not in self.unreadable
 
-    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
+    async def page(
+        self, scope: Scope, *, after: str, limit: int, since: datetime | None = None
+    ) -> InventoryPage:
         keys = sorted(
             key
             for key, state in self.states.items()
@@ -142,9 +144,9 @@ class MemoryFleet:
             yield changed[at : at + limit]
 
     async def updates_of(
-        self, activity_ids: Sequence[str], *, limit: int
+        self, expected: Mapping[str, int], *, limit: int
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
-        return {activity.lower(): _UPDATES for activity in activity_ids}
+        return {activity.lower(): _UPDATES for activity in expected}
 
     def _report(self, install: Install, at: datetime) -> InstallReport:
         is_done = install.ends_at <= at

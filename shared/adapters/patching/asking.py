@@ -13,7 +13,7 @@ from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
 from shared.application.ports import Accepted, InstallReply, NotNow, Refused, Uncertain
 
 UNREACHABLE_AGAIN = timedelta(minutes=1)
-THROTTLED_AGAIN = timedelta(seconds=60)
+THROTTLED_AGAIN = timedelta(seconds=30)
 BUSY_AGAIN = timedelta(minutes=5)
 
 

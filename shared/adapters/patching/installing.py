@@ -4,12 +4,20 @@ The request is sent once, and an acceptance that does not name the operation is 
 """
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
 from shared.adapters.patching.asking import declined, lost
-from shared.application.ports import Accepted, InstallOrder, InstallReply, Refused, Uncertain
+from shared.application.ports import (
+    Accepted,
+    InstallOrder,
+    InstallReply,
+    NotNow,
+    Refused,
+    Uncertain,
+)
 from shared.domain.install_patches import (
     InstallPatches,
     LinuxParameters,
@@ -42,10 +50,19 @@ async def ask_once(
 
 
 def judge(reply: ArmReply, *, operation_header: str) -> InstallReply:
-    """What a reply proves."""
-    if reply.status in (200, 202):
-        return _accepted(reply, operation_header)
-    return declined(reply)
+    """What a reply proves, and what it says of Azure's budgets."""
+    judged = _accepted(reply, operation_header) if reply.status in (200, 202) else declined(reply)
+    match judged:
+        case Accepted() | NotNow():
+            return replace(judged, budget_left=_budget_left(reply))
+    return judged
+
+
+def _budget_left(reply: ArmReply) -> str:
+    """Azure's own notation, with the writes added to it."""
+    writes = reply.headers.get("x-ms-ratelimit-remaining-subscription-writes")
+    parts = (reply.headers.get("x-ms-ratelimit-remaining-resource"), writes and f"writes;{writes}")
+    return ",".join(filter(None, parts))
 
 
 def _accepted(reply: ArmReply, operation_header: str) -> InstallReply:

@@ -4,7 +4,7 @@ Without configured subscriptions a query covers all that the app can see.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,8 @@ from shared.adapters.patching.results import read_instant, read_report, read_upd
 from shared.domain.report import InstallReport
 from shared.domain.updates import UpdateRecord
 
-# Activity ids a query: 50 keep it under 3 KB.
-_CHUNK = 50
+# Activity ids a query: 200 keep it under 10 KB.
+_MOST_IDS = 200
 _SEGMENT = "/patchinstallationresults/"
 
 
@@ -43,12 +43,12 @@ class ResourceGraphReports:
             after = found.last
 
     async def updates_of(
-        self, activity_ids: Sequence[str], *, limit: int
+        self, expected: Mapping[str, int], *, limit: int
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
         """The updates by activity id in lower case; an install without any is not in it. Raises `UnavailableError`."""
         updates: dict[str, list[UpdateRecord]] = defaultdict(list)
-        for start in range(0, len(activity_ids), _CHUNK):
-            async for row in self._update_rows(activity_ids[start : start + _CHUNK], limit):
+        for some in _queries(expected, limit):
+            async for row in self._update_rows(some, limit):
                 updates[str(row["activity"])].append(read_update(row["properties"]))
         return {activity: tuple(records) for activity, records in updates.items()}
 
@@ -62,6 +62,19 @@ class ResourceGraphReports:
             for row in found.rows:
                 yield row
             after = found.last
+
+
+def _queries(expected: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Activity ids in as few lists as bring at most *limit* rows each."""
+    some, rows = list[str](), 0
+    for activity_id, count in expected.items():
+        if some and (rows + count >= limit or len(some) == _MOST_IDS):
+            yield some
+            some, rows = [], 0
+        some.append(activity_id)
+        rows += count
+    if some:
+        yield some
 
 
 def _report(row: Mapping[str, Any], since: datetime) -> InstallReport:

@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from shared.adapters.storage.agenda import StoredAgenda
 from shared.adapters.storage.assessments import Assessments, Requests
+from shared.adapters.storage.budgets import Budgets
 from shared.adapters.storage.documents import Assignments, Configurations
 from shared.adapters.storage.jobs import Jobs
 from shared.adapters.storage.machines import Locks, PoisonedMessages, Updates
@@ -19,6 +20,7 @@ class Stores(TypedDict):
     agenda: StoredAgenda
     runs: Runs
     jobs: Jobs
+    budgets: Budgets
     updates: Updates
     locks: Locks
     assessments: Assessments
@@ -34,6 +36,7 @@ def stores(rows: Rows) -> Stores:
         agenda=StoredAgenda(rows),
         runs=Runs(rows),
         jobs=Jobs(rows),
+        budgets=Budgets(rows),
         updates=Updates(rows),
         locks=Locks(rows),
         assessments=Assessments(rows),

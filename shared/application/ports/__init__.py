@@ -20,6 +20,7 @@ from shared.application.ports.assessments import (
     RequestKind,
 )
 from shared.application.ports.basics import Clock, StaleError
+from shared.application.ports.budgets import BudgetStore
 from shared.application.ports.documents import (
     AssignmentStore,
     ConfigurationStore,
@@ -56,6 +57,7 @@ __all__ = [
     "AssessmentReports",
     "AssessmentStore",
     "AssignmentStore",
+    "BudgetStore",
     "Clock",
     "ConfigurationStore",
     "FrozenScope",
@@ -97,6 +99,7 @@ class Services:
     agenda: Agenda
     runs: RunStore
     jobs: JobStore
+    budgets: BudgetStore
     updates: UpdateStore
     locks: MachineLocks
     assessments: AssessmentStore

@@ -1,6 +1,6 @@
 """Which machines there are, and how they are patched."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -35,10 +35,13 @@ class Inventory(Protocol):
     async def is_readable(self, subscription: str) -> bool:
         """Whether this app can see the subscription at all."""
 
-    async def page(self, scope: Scope, *, after: str, limit: int) -> InventoryPage:
+    async def page(
+        self, scope: Scope, *, after: str, limit: int, since: datetime | None = None
+    ) -> InventoryPage:
         """At most *limit* machines of a scope, keys greater than *after*.
 
-        It may hold machines that the scope does not match: the query narrows, `domain.scope.matches` decides.
+        It may hold machines that the scope does not match: the query narrows, `domain.scope.matches` decides. What was
+        read for another at or after *since* will do; None wants what is true now.
         """
 
 
@@ -57,11 +60,12 @@ class InstallOrder:
 class Accepted:
     """The request was accepted: *operation* is to be asked after, *activity_id* is what it reports under.
 
-    Both may be empty for what nobody asks after.
+    Both may be empty for what nobody asks after. *budget_left* is what `domain.budget.read_left` reads.
     """
 
     operation: str = ""
     activity_id: str = ""
+    budget_left: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class NotNow:
     message: str
     cause: str
     again_in: timedelta
+    budget_left: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,6 @@ class InstallReports(Protocol):
         """Pages of at most *limit* installs whose report changed at or after *instant*, without their updates."""
 
     async def updates_of(
-        self, activity_ids: Sequence[str], *, limit: int
+        self, expected: Mapping[str, int], *, limit: int
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
-        """The updates of these installs, by activity id in lower case."""
+        """The updates of these installs, by activity id in lower case; *expected* says how many each should have."""

@@ -1,5 +1,6 @@
 """What is sent to a machine, and what its reply proves."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -150,6 +151,10 @@ def reply(status: int, **headers: str) -> ArmReply:
 
 NAMED = {"azure_asyncoperation": OPERATION}
 ACCEPTED = Accepted(operation=OPERATION, activity_id="3001414c-52ae")
+LEFT = {
+    "x_ms_ratelimit_remaining_resource": "Microsoft.Compute/PatchOperation3Min;189",
+    "x_ms_ratelimit_remaining_subscription_writes": "1199",
+}
 VERDICTS: dict[str, tuple[ArmReply, InstallReply | type[Uncertain]]] = {
     "202 with the operation": (reply(202, **NAMED), ACCEPTED),
     "200 with the operation": (reply(200, **NAMED), ACCEPTED),
@@ -174,11 +179,24 @@ VERDICTS: dict[str, tuple[ArmReply, InstallReply | type[Uncertain]]] = {
     ),
     "429": (
         reply(429),
-        NotNow(message="Code: Why.", cause="throttled", again_in=timedelta(seconds=60)),
+        NotNow(message="Code: Why.", cause="throttled", again_in=timedelta(seconds=30)),
     ),
     "429 with a wait": (
         reply(429, retry_after="300"),
         NotNow(message="Code: Why.", cause="throttled", again_in=timedelta(minutes=5)),
+    ),
+    "202 with what is left": (
+        reply(202, **NAMED, **LEFT),
+        replace(ACCEPTED, budget_left="Microsoft.Compute/PatchOperation3Min;189,writes;1199"),
+    ),
+    "429 with what is left": (
+        reply(429, **LEFT),
+        NotNow(
+            message="Code: Why.",
+            cause="throttled",
+            again_in=timedelta(seconds=30),
+            budget_left="Microsoft.Compute/PatchOperation3Min;189,writes;1199",
+        ),
     ),
 }
 

@@ -120,17 +120,29 @@ async def test_reports_go_on_until_the_last_page_and_read_ids_in_any_case() -> N
     assert first["subscriptions"] == second["subscriptions"] == ["s"]
 
 
-async def test_updates_are_asked_for_fifty_installs_at_a_time() -> None:
-    row = {"key": "k", "activity": "a7", "properties": {"patchName": "curl", "version": "1"}}
+@pytest.mark.parametrize(
+    ("installs", "updates_each", "queries"),
+    [
+        pytest.param(100, 9, 1, id="as many as fill a page"),
+        pytest.param(112, 9, 2, id="one more than a page holds"),
+        pytest.param(201, 1, 2, id="as many as a query may name, and one"),
+        pytest.param(3, 5000, 3, id="each more than a page"),
+        pytest.param(2, 0, 1, id="none expected"),
+    ],
+)
+async def test_updates_are_asked_for_in_as_few_queries_as_fill_their_pages(
+    installs: int, updates_each: int, queries: int
+) -> None:
+    row = {"key": "k", "activity": "a1", "properties": {"patchName": "curl", "version": "1"}}
     async with wire(page(row), page()) as served, ArmClient(served.url, StaticCredential()) as arm:
         updates = await ResourceGraphReports(arm).updates_of(
-            [f"A{number}" for number in range(51)], limit=1000
+            {f"A{number}": updates_each for number in range(installs)}, limit=1000
         )
-    assert len(served.requests) == 2
-    assert {activity: len(records) for activity, records in updates.items()} == {"a7": 1}
+    assert len(served.requests) == queries
+    assert {activity: len(records) for activity, records in updates.items()} == {"a1": 1}
 
 
 async def test_no_installs_need_no_question() -> None:
     async with wire(page()) as served, ArmClient(served.url, StaticCredential()) as arm:
-        assert await ResourceGraphReports(arm).updates_of([], limit=1000) == {}
+        assert await ResourceGraphReports(arm).updates_of({}, limit=1000) == {}
     assert served.requests == []

@@ -1,13 +1,17 @@
 """The collector under trouble: what was unreadable is read again, and a correction leaves nothing of the old word."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+import pytest
 
 from shared.adapters.memory.machines import LOST, MemoryFleet
 from shared.adapters.memory.services import services as memory_services
+from shared.application.ports import Clock
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
-from shared.domain.run import Outcome
+from shared.domain.run import Outcome, Phase
 from shared.domain.updates import UpdateRecord
 from shared.errors import UnavailableError
 from tests.builders import WINDOW_OPENS, a_machine, a_state
@@ -32,11 +36,11 @@ class TroubledFleet(MemoryFleet):
             yield page
 
     async def updates_of(
-        self, activity_ids: Sequence[str], *, limit: int
+        self, expected: Mapping[str, int], *, limit: int
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
         if self.updates_fail:
             raise UnavailableError("Resource Graph is away.")
-        return await super().updates_of(activity_ids, limit=limit)
+        return await super().updates_of(expected, limit=limit)
 
 
 class TroubledDrill(Drill):
@@ -143,3 +147,63 @@ async def test_report_that_was_passed_over_is_found_when_its_job_turns_out_uncer
     (job,) = await drill.jobs()
     assert (job.outcome, job.adopted) == (Outcome.SUCCEEDED, True)
     assert await drill.broken() == []
+
+
+class SigningFleet(MemoryFleet):
+    """As Arc does it: each answer names the address to ask next, and no other is good then; bulk reports are silent."""
+
+    def __init__(self, clock: Clock, takes: timedelta) -> None:
+        super().__init__(clock, [a_state()], takes=takes, lag=24 * HOUR)
+        self.asked: list[str] = []
+        self.newest = ""
+
+    async def ask_after(self, job: Job) -> InstallReport | None:
+        self.asked.append(job.operation)
+        if self.newest not in ("", job.operation):
+            return None
+        address = job.operation.partition("?")[0]
+        report = await super().ask_after(replace(job, operation=address))
+        if report is None or report.is_final:
+            return report
+        self.newest = f"{address}?{len(self.asked)}"
+        return replace(report, operation=self.newest)
+
+
+@pytest.mark.parametrize(
+    ("takes", "words"),
+    [
+        pytest.param(HOUR, 0, id="to its end in the window"),
+        pytest.param(5 * HOUR, 1, id="past the word Unknown, until it is corrected"),
+    ],
+)
+async def test_install_is_asked_after_where_its_latest_answer_says(
+    takes: timedelta, words: int
+) -> None:
+    drill = Drill([a_state()])
+    fleet = SigningFleet(drill.clock, takes)
+    drill.fleet = fleet
+    drill.services = memory_services(drill.clock, rows=drill.rows, outbox=drill.outbox, fleet=fleet)
+    await drill.configure()
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    await drill.run_until(WINDOW_OPENS + takes + 10 * MINUTE)
+    (job,) = await drill.jobs()
+    assert job.outcome in (Outcome.SUCCEEDED, Outcome.COMPLETED_WITH_WARNINGS)
+    assert len(job.trace) == words
+    assert len(fleet.asked) == len(set(fleet.asked)) > 5
+    assert job.operation == fleet.newest
+    assert await drill.broken() == []
+
+
+async def test_job_is_not_written_while_its_install_goes_on_at_the_same_address() -> None:
+    drill = Drill([a_state()])
+    drill.fleet = MemoryFleet(drill.clock, [a_state()], takes=2 * HOUR, lag=24 * HOUR)
+    drill.services = memory_services(
+        drill.clock, rows=drill.rows, outbox=drill.outbox, fleet=drill.fleet
+    )
+    await drill.configure()
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    await drill.run_until(WINDOW_OPENS)
+    (started,) = await drill.jobs()
+    await drill.run_until(WINDOW_OPENS + HOUR)
+    (job,) = await drill.jobs()
+    assert (job.phase, job.etag) == (Phase.STARTED, started.etag)

@@ -10,7 +10,7 @@ import pytest
 from shared.application.documents import parse_assignment, parse_configuration, scope_of
 from shared.application.merge_patch import merged
 from shared.application.ports import StoredAssignment
-from shared.domain.configuration import PatchMode
+from shared.domain.configuration import MaxConcurrency, PatchMode
 from shared.domain.install_patches import PLATFORM_DEFAULT, RebootSetting
 from shared.domain.machine import MachineType, OsType
 from shared.domain.scope import TagOperator
@@ -406,3 +406,46 @@ def test_every_mistake_of_a_list_is_reported() -> None:
         "properties.filter.osTypes[1]",
         "properties.filter.osTypes[2]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({}, None, id="no limit"),
+        pytest.param({"Muster.MaxConcurrency": None}, None, id="null is none"),
+        pytest.param({"Muster.MaxConcurrency": "50"}, MaxConcurrency(number=50), id="a number"),
+        pytest.param(
+            {"muster.maxconcurrency": " 10% "},
+            MaxConcurrency(number=10, is_percent=True),
+            id="a share, in any case",
+        ),
+        pytest.param({"MusterRing": "3"}, None, id="another's key"),
+    ],
+)
+def test_a_run_may_be_limited_through_extension_properties(
+    properties: dict[str, Any], expected: MaxConcurrency | None
+) -> None:
+    extensions = {"InGuestPatchMode": "User", **properties}
+    document = with_changes(a_configuration(), extensionProperties=extensions)
+    assert parse_configuration(CONFIGURATION, document).max_concurrency == expected
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        *({"Muster.MaxConcurrency": text} for text in ("0", "0%", "101%", "-1", "many", "", "1.5")),
+        *({"Muster.MaxConcurrency": text} for text in ("50 %", "99999999", "\u0665")),
+        {"Muster.MaxConcurrency": "1", "muster.maxconcurrency": "2"},
+        {"Muster.MaxConcurency": "1"},
+        {"MUSTER.": "1"},
+    ],
+    ids=str,
+)
+def test_a_limit_that_can_not_be_read_is_refused_and_named(properties: dict[str, Any]) -> None:
+    extensions = {"InGuestPatchMode": "User", **properties}
+    document = with_changes(a_configuration(), extensionProperties=extensions)
+    wrong = mistakes(document)
+    (target,) = wrong
+    assert target.lower() in {
+        f"properties.extensionproperties.{name.lower()}" for name in properties
+    }

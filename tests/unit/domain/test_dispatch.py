@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.domain.dispatch import DispatchRules, plan, tally
+from shared.domain.budget import Bucket, Place
+from shared.domain.configuration import MaxConcurrency
+from shared.domain.dispatch import DispatchRules, place_of, plan, spent, tally, waits
 from shared.domain.machine import MachineType
 from shared.domain.records import Cancellation, JobGlance
 from shared.domain.run import Outcome, Phase, Reason
@@ -32,12 +34,13 @@ def the_rules(*, left: timedelta = MINUTE, **fields: Any) -> DispatchRules:
 
 
 def planned(*jobs: JobGlance, rules: DispatchRules | None = None) -> dict[str, Any]:
-    """What becomes of each job that changes: its phase, or outcome and reason."""
+    """What becomes of each job that changes: its phase, or outcome and reason, or what holds it."""
+    changes = {change.key: change.columns for change in plan(jobs, rules or the_rules())}
     return {
-        change.key: (change.columns["outcome"], change.columns["reason"])
-        if "outcome" in change.columns
-        else change.columns["phase"]
-        for change in plan(jobs, rules or the_rules())
+        key: (columns["outcome"], columns["reason"])
+        if "outcome" in columns
+        else columns.get("phase") or columns["held_by"]
+        for key, columns in changes.items()
     }
 
 
@@ -186,6 +189,126 @@ def test_room_goes_by_key_whatever_the_order_of_the_rows() -> None:
     plans = [plan(order, the_rules()) for order in permutations(jobs)]
     assert [change.key for change in plans[0]] == ["a", "b"]
     assert all(one == plans[0] for one in plans)
+
+
+def test_who_had_no_turn_yet_goes_first_then_who_had_the_oldest() -> None:
+    held: dict[str, Any] = {"held_by": Reason.BUSY, "not_before": NOW}
+    jobs = [
+        a_job(key="a", dispatched_at=NOW - MINUTE, **held),
+        a_job(key="b", dispatched_at=NOW - 2 * MINUTE, **held),
+        a_job(key="c"),
+    ]
+    assert list(planned(*jobs, rules=the_rules(in_flight=2))) == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent"),
+    [
+        pytest.param(MaxConcurrency(number=4), "w", id="a number"),
+        pytest.param(MaxConcurrency(number=3), "", id="as many as there are"),
+        pytest.param(MaxConcurrency(number=1), "", id="fewer than there are"),
+        pytest.param(MaxConcurrency(number=50, is_percent=True), "w", id="a share, rounded up"),
+        pytest.param(MaxConcurrency(number=100, is_percent=True), "wxyz", id="all"),
+    ],
+)
+def test_no_more_machines_of_a_run_are_patched_at_once_than_it_allows(
+    limit: MaxConcurrency, sent: str
+) -> None:
+    jobs = [
+        a_job(Phase.STARTED, key="a"),
+        a_job(Phase.UNCERTAIN, key="b"),
+        a_job(Phase.STARTING, key="c", claimed_until=NOW),
+        *(a_job(key=key) for key in "wxyz"),
+    ]
+    found = planned(*jobs, rules=the_rules(in_flight=100, max_concurrency=limit))
+    waiting = {key: Reason.MAX_CONCURRENCY for key in "wxyz" if key not in sent}
+    assert found == dict.fromkeys(sent, Phase.DISPATCHED) | waiting
+
+
+def test_a_machine_that_has_ended_makes_room_for_the_next() -> None:
+    done = a_job(Phase.ENDED, key="a", outcome=Outcome.SUCCEEDED)
+    rules = the_rules(max_concurrency=MaxConcurrency(number=1))
+    assert planned(done, a_job(key="b"), rules=rules) == {"b": Phase.DISPATCHED}
+
+
+WEST: dict[str, Any] = {"subscription": "S", "location": "West Europe"}
+EAST: dict[str, Any] = {"subscription": "S", "location": "eastus"}
+HERE, THERE = Place.of("s", "westeurope"), Place.of("s", "eastus")
+PLENTY = dict.fromkeys(Bucket, 100)
+
+
+def in_places(*jobs: JobGlance, **allowances: Any) -> dict[str, Any]:
+    places = {HERE: allowances.get("here", PLENTY), THERE: allowances.get("there", PLENTY)}
+    return planned(*jobs, rules=the_rules(in_flight=100, allowances=places))
+
+
+def test_a_place_without_tokens_holds_its_machines_and_no_others() -> None:
+    jobs = [a_job(key="a", **WEST), a_job(key="b", **EAST), a_job(key="c", **WEST)]
+    found = in_places(*jobs, here=PLENTY | {Bucket.PATCH_30_MINUTES: 1})
+    assert found == {
+        "a": Phase.DISPATCHED,
+        "b": Phase.DISPATCHED,
+        "c": Reason.PATCH_BUDGET,
+    }
+
+
+def test_an_arc_server_needs_no_patch_operation_of_compute() -> None:
+    arc = a_job(key="a", machine_type=MachineType.ARC_SERVER, **WEST)
+    assert in_places(arc, here={Bucket.WRITES: 1}) == {"a": Phase.DISPATCHED}
+    assert in_places(arc, here={Bucket.WRITES: 0}) == {"a": Reason.PATCH_BUDGET}
+
+
+def test_a_server_of_ones_own_has_no_budget() -> None:
+    server = a_job(key="a", machine_type=MachineType.SERVER, **WEST)
+    assert in_places(server, here={}) == {"a": Phase.DISPATCHED}
+
+
+def test_what_is_dispatched_again_takes_nothing_again() -> None:
+    job = a_job(Phase.DISPATCHED, dispatched_at=NOW - MINUTE, **WEST)
+    assert in_places(job, here={}) == {"a": Phase.DISPATCHED}
+
+
+def test_a_machine_that_waits_for_another_run_takes_no_token() -> None:
+    assert in_places(a_job(held_by=Reason.BUSY, **WEST), here={}) == {"a": Phase.DISPATCHED}
+
+
+def test_what_holds_a_job_is_noted_once() -> None:
+    held = a_job(held_by=Reason.PATCH_BUDGET, **WEST)
+    other = a_job(key="b", held_by=Reason.OUTAGE, **WEST)
+    assert in_places(held, other, here={}) == {"b": Reason.PATCH_BUDGET}
+
+
+def test_a_full_queue_is_not_noted() -> None:
+    assert planned(a_job(), rules=the_rules(in_flight=0)) == {}
+
+
+def test_what_a_plan_takes_is_counted_by_place_and_bucket() -> None:
+    jobs = [
+        a_job(key="a", **WEST),
+        a_job(key="b", machine_type=MachineType.ARC_SERVER, **WEST),
+        a_job(key="c", held_by=Reason.BUSY, **WEST),
+        a_job(Phase.DISPATCHED, key="d", dispatched_at=NOW - MINUTE, **WEST),
+        a_job(key="e", **EAST),
+    ]
+    rules = the_rules(in_flight=100)
+    taken = spent({job.key: job for job in jobs}, plan(jobs, rules))
+    one = dict.fromkeys(Bucket, 1)
+    assert taken == {HERE: one | {Bucket.WRITES: 2}, THERE: one}
+    assert place_of(jobs[0]) == HERE
+
+
+@pytest.mark.parametrize(
+    ("job", "rules", "expected"),
+    [
+        pytest.param(a_job(), the_rules(), True, id="queued"),
+        pytest.param(a_job(not_before=NOW + SECOND), the_rules(), False, id="not yet"),
+        pytest.param(a_job(Phase.DISPATCHED), the_rules(), False, id="on its way"),
+        pytest.param(a_job(), the_rules(left=LATE), False, id="late"),
+        pytest.param(a_job(), the_rules(cancellation=CANCELLED), False, id="cancelled"),
+    ],
+)
+def test_who_waits(job: JobGlance, rules: DispatchRules, expected: bool) -> None:
+    assert waits(job, rules) is expected
 
 
 def test_cut_off_is_the_one_of_the_machine_type() -> None:
