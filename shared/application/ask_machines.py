@@ -5,7 +5,7 @@ it is sent, so that none is ever without a record, and again with its answer.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from shared import logs
@@ -40,6 +40,10 @@ from shared.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
 _ASKED = "It is being asked for."
+_UNDER_WAY = (
+    "Azure took the change and is still at it: ask again in some minutes, or look at the VM. "
+    "Once it is made, the answer is NotNeeded."
+)
 
 
 async def assess_machines(
@@ -55,7 +59,14 @@ async def assess_machines(
         found = await configured_machines(services, choice, caller=caller)
         wanted = [one.id for one in found]
         check_count(services, wanted, target="configuration")
-    return await _ask_all(_Asker(services, caller, RequestKind.ASSESS), wanted)
+    return await request_assessments(services, wanted, caller=caller)
+
+
+async def request_assessments(
+    services: Services, machine_ids: Sequence[str], *, caller: Caller
+) -> list[MachineRequest]:
+    """Ask for an assessment of each machine in the name of *caller*, who was found to be allowed to have it asked."""
+    return await _ask_all(_Asker(services, caller, RequestKind.ASSESS), machine_ids)
 
 
 async def give_consent(
@@ -74,7 +85,7 @@ async def give_consent(
     return await _ask_all(_Asker(services, caller, RequestKind.CONSENT), wanted)
 
 
-async def _ask_all(asker: "_Asker", machine_ids: list[str]) -> list[MachineRequest]:
+async def _ask_all(asker: "_Asker", machine_ids: Sequence[str]) -> list[MachineRequest]:
     calls = (asker.ask(one) for one in machine_ids)
     return await gather_bounded(calls, asker.services.limits.parallel)
 
@@ -148,7 +159,7 @@ class _Asker:
 def _meaning(reply: InstallReply) -> tuple[RequestAnswer, str]:
     match reply:
         case Accepted():
-            return RequestAnswer.ACCEPTED, ""
+            return RequestAnswer.ACCEPTED, _UNDER_WAY if reply.operation else ""
         case Refused():
             return RequestAnswer.REFUSED, reply.message
         case NotNow():

@@ -1,17 +1,21 @@
 """What a run of a configuration would do if it began now, without doing it: of a stored one, or of one not yet stored.
 
-The states of machines are the inventory's, and what would be installed follows from their latest assessments.
+The states of machines are the inventory's, and what would be installed follows from their latest assessments. No
+machine is asked for anything, unless the administrator's setting or the request says how old these may be: then the
+machines of the page whose assessments are older, or missing, are asked for new ones, for the next look.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from shared.application.callers import Caller, Role, require
 from shared.application.match_machines import MatchedMachine, Matches, match_machines
-from shared.application.ports import Services
-from shared.application.preview_subject import read_subject
+from shared.application.ports import MachineRequest, Services
+from shared.application.preview_subject import Subject, read_subject
 from shared.application.read_assessments import latest_assessments
+from shared.application.refresh_assessments import refresh_assessments
 from shared.domain.assessment import Assessment, selected_by
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.foretelling import Notice, coming, notices
@@ -26,12 +30,16 @@ _OCCURRENCES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForetoldMachine:
-    """What would become of one machine; `selection` is None where no assessment is known."""
+    """What would become of one machine; `selection` is None where no assessment is known.
+
+    `request` is the one for a new assessment that this preview made or found under way.
+    """
 
     machine: MatchedMachine
     refusal: Ineligible | None
     assessment: Assessment | None = None
     selection: Selection | None = None
+    request: MachineRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +65,13 @@ async def preview_configuration(
 ) -> Preview:
     """At most *limit* machines with keys after *after*.
 
-    Raises `InvalidRequestError` with one detail for each mistake in *body*, and `NotFoundError` when it leaves out
-    `properties` and no configuration is stored.
+    Raises `InvalidRequestError` with one detail for each mistake in *body*, `NotFoundError` when it leaves out
+    `properties` and no configuration is stored, and `ForbiddenError` for a reader who wants machines assessed.
     """
     require(caller, Role.READER)
-    configuration, assignments = await read_subject(services, configuration_id, body, caller=caller)
-    matches = await match_machines(services, assignments)
+    subject = await read_subject(services, configuration_id, body, caller=caller)
+    configuration, age = subject.configuration, _age(services, subject, caller)
+    matches = await match_machines(services, subject.assignments)
     foretold = [
         ForetoldMachine(machine=one, refusal=one.refusal(configuration)) for one in matches.machines
     ]
@@ -73,9 +82,18 @@ async def preview_configuration(
         notices=tuple(_notices(services, configuration, foretold, matches)),
         machine_count=len(foretold),
         patched_count=sum(one.refusal is None for one in foretold),
-        machines=await _with_updates(services, page, configuration),
+        machines=await _with_updates(services, page, configuration, age=age, caller=caller),
         last=page[-1].machine.key if len(rest) > limit else "",
     )
+
+
+def _age(services: Services, subject: Subject, caller: Caller) -> timedelta:
+    """How old an assessment may be; who says so in place of the setting has to be one who may have machines asked."""
+    if subject.assessment_age is None:
+        return services.limits.assessment_age
+    if subject.assessment_age:
+        require(caller, Role.OPERATOR)
+    return subject.assessment_age
 
 
 def _notices(
@@ -98,14 +116,22 @@ def _notices(
 
 
 async def _with_updates(
-    services: Services, page: Sequence[ForetoldMachine], configuration: MaintenanceConfiguration
+    services: Services,
+    page: Sequence[ForetoldMachine],
+    configuration: MaintenanceConfiguration,
+    *,
+    age: timedelta,
+    caller: Caller,
 ) -> tuple[ForetoldMachine, ...]:
     """The page with what is known of its machines' updates; nothing is, while Azure does not answer."""
+    machines = [one.machine for one in page]
     try:
-        known = await latest_assessments(services, [one.machine.key for one in page])
+        known = await latest_assessments(services, [one.key for one in machines])
     except UnavailableError:
-        known = {}
-    return tuple(_with_selection(one, known.get(one.machine.key), configuration) for one in page)
+        return tuple(page)
+    asked = await refresh_assessments(services, machines, known, age=age, caller=caller)
+    told = (replace(one, request=asked.get(one.machine.key)) for one in page)
+    return tuple(_with_selection(one, known.get(one.machine.key), configuration) for one in told)
 
 
 def _with_selection(

@@ -1,18 +1,20 @@
 """What a preview is asked about: a configuration and its assignments, stored or not yet stored.
 
 A body may hold `properties`, a configuration in place of the stored one, and `assignments`, in place of the stored
-ones; each of these names in `properties.resourceId` what it would hang on.
+ones; each of these names in `properties.resourceId` what it would hang on. `assessmentAge` takes the place of the
+setting of that name, for this preview.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from shared.application.assignments import new_assignment
-from shared.application.bodies import Body, read_body, refusal_of
+from shared.application.bodies import Body, read_body, refusal_of, text
 from shared.application.callers import Caller
 from shared.application.configurations import get_configuration
 from shared.application.documents import parse_configuration
@@ -22,6 +24,9 @@ from shared.domain.ids import id_key
 from shared.errors import Detail, InvalidRequestError, LimitExceededError
 
 T = TypeVar("T")
+
+_DURATION = TypeAdapter(timedelta)
+_LONGEST_AGE = timedelta(days=3650)
 
 
 class UnsavedProperties(Body):
@@ -40,17 +45,39 @@ class UnsavedAssignment(Body):
     properties: UnsavedProperties
 
 
+def parse_age(written: str) -> timedelta:
+    """An ISO 8601 duration, such as `P1D`, from none to ten years; raises `InvalidRequestError`."""
+    try:
+        age = _DURATION.validate_python(written) if written.startswith("P") else None
+    except ValidationError:
+        age = None
+    if age is None or age > _LONGEST_AGE:
+        raise InvalidRequestError("This must be an ISO 8601 duration of at most ten years, as P1D.")
+    return age
+
+
 class PreviewBody(Body):
-    """What stands in place of what is stored."""
+    """What stands in place of what is stored or set."""
 
     properties: dict[str, Any] | None = None
     """As the properties of a configuration."""
     assignments: list[UnsavedAssignment] | None = None
+    assessment_age: Annotated[timedelta | None, text(parse_age)] = None
+    """Have machines assessed whose assessment is older, an ISO 8601 duration (Operator); PT0S has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A configuration and its assignments; `assessment_age` is None where the request does not say."""
+
+    configuration: MaintenanceConfiguration
+    assignments: list[StoredAssignment]
+    assessment_age: timedelta | None
 
 
 async def read_subject(
     services: Services, configuration_id: str, body: Mapping[str, Any], *, caller: Caller
-) -> tuple[MaintenanceConfiguration, list[StoredAssignment]]:
+) -> Subject:
     """The configuration and its assignments, each unsaved if the body has it, else stored.
 
     Raises `InvalidRequestError` with one detail for each mistake, `LimitExceededError`, and `NotFoundError`.
@@ -77,7 +104,11 @@ async def read_subject(
         ]
     if configuration is None or mistakes:
         raise refusal_of(mistakes)
-    return configuration, assignments
+    return Subject(
+        configuration=configuration,
+        assignments=assignments,
+        assessment_age=sent.assessment_age,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Settling what was heard: outcomes, adoptions, and `Unknown` where the time for a final word has passed.
 
 Updates are stored before the outcome, so that an outcome never lacks them. What was `Unknown` and is corrected keeps
-a trace of both words.
+a trace of both words. An install that goes on is asked after where its latest report says.
 """
 
 import logging
@@ -14,7 +14,7 @@ from shared.application.concurrency import gather_bounded
 from shared.application.hear_reports import Heard, Waiting, key_of
 from shared.application.ports import Services, StaleError
 from shared.application.recount_run import recount_run
-from shared.domain.records import move
+from shared.domain.records import JobChange, move
 from shared.domain.report import InstallReport, conclude
 from shared.domain.run import Outcome, Phase, Reason, Writer
 from shared.domain.updates import UpdateRecord
@@ -56,6 +56,8 @@ async def _write(services: Services, one: Waiting, heard: Heard, now: datetime) 
             await _adopt(services, one, report)
         elif is_over:
             return await _give_up(services, one, now)
+        elif report and report.operation not in ("", one.job.operation):
+            await _ask_there(services, one, report.operation)
     except StaleError:
         logs.event(_log, "job.lost", run=one.run.id.text, machine=one.job.machine_id)
     return False
@@ -86,13 +88,14 @@ async def _conclude(
     job = one.job
     conclusion = conclude(
         report,
+        updates,
         duration_was_capped=job.maximum_duration == services.limits.maximum_duration,
         ends_at=one.run.ends_at,
     )
     fields: dict[str, Any] = {
         "reason": conclusion.reason,
         "message": conclusion.message,
-        "counts": report.counts,
+        "counts": conclusion.counts,
         "ended_at": report.modified_at,
         "activity_id": report.activity_id,
         "adopted": job.adopted or not job.activity_id,
@@ -111,6 +114,12 @@ async def _adopt(services: Services, one: Waiting, report: InstallReport) -> Non
         "message": "The reply to the request was lost; the install was found by machine and time.",
     }
     await _change(services, one, Phase.STARTED, fields)
+
+
+async def _ask_there(services: Services, one: Waiting, operation: str) -> None:
+    """No transition: the job stands as before, and only the address to ask next is another."""
+    change = JobChange(key=one.job.key, etag=one.job.etag, columns={"operation": operation})
+    await services.jobs.change(one.run.id, change)
 
 
 async def _give_up(services: Services, one: Waiting, now: datetime) -> bool:

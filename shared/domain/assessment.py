@@ -1,10 +1,10 @@
 """What a machine was found to lack when it was last assessed, and which of it a configuration would install."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.install_patches import InstallPatches, RebootSetting
-from shared.domain.machine import MachineType, OsType
+from shared.domain.machine import MachineState, MachineType, OsType
 from shared.domain.selection import Selection, select
 from shared.domain.updates import Classification, Update
 
@@ -25,6 +25,18 @@ class Assessment:
     reboot_pending: bool | None = None
     error: str = ""
     updates: tuple[Update, ...] = ()
+
+
+def is_outdated(assessment: Assessment | None, *, age: timedelta, now: datetime) -> bool:
+    """Whether a machine's latest assessment is missing or older than *age*; with an *age* of zero none ever is."""
+    if not age:
+        return False
+    return assessment is None or now - assessment.assessed_at > age
+
+
+def is_assessable(state: MachineState) -> bool:
+    """Whether a request for an assessment can reach the machine: a VM has to run, an Arc server to be connected."""
+    return bool(state.running or state.connected)
 
 
 def selected_by(

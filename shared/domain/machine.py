@@ -10,6 +10,11 @@ from enum import StrEnum
 
 from shared.domain.run import Reason
 
+HOTPATCHING = (
+    "The VM has hotpatching, which can't go together with Customer Managed Schedules: "
+    "switch enableHotpatching off first, or leave the VM to Azure."
+)
+
 
 class MachineType(StrEnum):
     """The resource types that can be patched, in Azure's spelling."""
@@ -114,10 +119,7 @@ def consent_refusal(state: MachineState) -> str | None:
     if state.machine.os_type is None:
         return "Azure does not say which operating system the VM has: start it once."
     if state.hotpatching:
-        return (
-            "The VM has hotpatching, which can't go together with Customer Managed Schedules: "
-            "switch enableHotpatching off first, or leave the VM to Azure."
-        )
+        return HOTPATCHING
     return None
 
 

@@ -7,12 +7,14 @@ An install whose request was lost is known by its machine, by who started it, an
 the product's other jobs off, so what was installed before the request went out is somebody else's.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.records import Job, UpdateCounts
 from shared.domain.run import Outcome, Reason
-from shared.domain.updates import UpdateRecord
+from shared.domain.updates import UpdateRecord, UpdateState
 
 _SKEW = timedelta(seconds=30)
 """How far the clock that the report was written by may be behind ours."""
@@ -28,7 +30,8 @@ class InstallReport:
     """What a service says about one install.
 
     `status` is Azure's own word: InProgress, Succeeded, CompletedWithWarnings, Failed or Unknown; the first and the
-    last are not final. `updates` is None where the reporter does not know them.
+    last are not final. `updates` is None where the reporter does not know them. `operation` is what is to be asked next
+    after this install; empty where that is what was asked this time.
     """
 
     machine_id: str
@@ -42,6 +45,7 @@ class InstallReport:
     window_exceeded: bool = False
     error: str = ""
     updates: tuple[UpdateRecord, ...] | None = None
+    operation: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -64,19 +68,55 @@ def may_be_of(report: InstallReport, job: Job) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """How a job ends: `reason` is None for a plain success; `message` says all that applies in a sentence."""
+    """How a job ends: `reason` is None for a plain success; `message` says all that applies in a sentence.
+
+    `counts` are those of the updates that are known one by one.
+    """
 
     outcome: Outcome
     reason: Reason | None
     message: str
+    counts: UpdateCounts = field(default_factory=UpdateCounts)
 
 
-def conclude(report: InstallReport, *, duration_was_capped: bool, ends_at: datetime) -> Conclusion:
-    """The outcome that a final report means.
+def conclude(
+    report: InstallReport,
+    updates: Iterable[UpdateRecord],
+    *,
+    duration_was_capped: bool,
+    ends_at: datetime,
+) -> Conclusion:
+    """The outcome that a final report and the updates in it mean.
 
     *duration_was_capped* says that the machine was given less time than its window had left; *ends_at* is the
-    window's end.
+    window's end. Where the report counts other updates than it shows, those shown are believed, and the message says
+    so; one that shows none at all is believed.
     """
+    shown, told = counts_of(updates), report.counts
+    believed = replace(report, counts=shown) if shown.total else report
+    found = _conclude(believed, duration_was_capped=duration_was_capped, ends_at=ends_at)
+    if shown == told:
+        return replace(found, counts=shown)
+    other = (
+        f"The report itself counted {told.installed} installed, {told.failed} failed and {told.pending} pending of "
+        f"{told.total}, and showed {shown.total}"
+    )
+    return replace(found, counts=shown, message=f"{found.message} {other}.")
+
+
+def counts_of(updates: Iterable[UpdateRecord]) -> UpdateCounts:
+    """How many of them are in which state."""
+    states = Counter(update.state for update in updates)
+    return UpdateCounts(
+        installed=states[UpdateState.INSTALLED],
+        failed=states[UpdateState.FAILED],
+        pending=states[UpdateState.PENDING],
+        excluded=states[UpdateState.EXCLUDED],
+        not_selected=states[UpdateState.NOT_SELECTED],
+    )
+
+
+def _conclude(report: InstallReport, *, duration_was_capped: bool, ends_at: datetime) -> Conclusion:
     done = f"{report.counts.installed} updates installed"
     warnings = _warnings(report, duration_was_capped=duration_was_capped, ends_at=ends_at)
     clauses = [clause for _, clause in warnings]

@@ -4,9 +4,7 @@ Only what proves that nothing was started is `NotNow` or `Refused`: no connectio
 other than 408. All else that is no acceptance is `Uncertain`.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from shared.adapters.arm import ArmClient, ArmReply, NoReply, NotSent
@@ -17,18 +15,9 @@ THROTTLED_AGAIN = timedelta(seconds=30)
 BUSY_AGAIN = timedelta(minutes=5)
 
 
-async def ask(
-    arm: ArmClient,
-    path: str,
-    *,
-    api_version: str,
-    method: str = "POST",
-    body: Mapping[str, Any] | None = None,
-) -> InstallReply:
+async def ask(arm: ArmClient, path: str, *, api_version: str) -> InstallReply:
     """Ask for what nobody asks after."""
-    reply = await arm.send(
-        path, body, api_version=api_version, request_id=str(uuid4()), method=method
-    )
+    reply = await arm.send(path, None, api_version=api_version, request_id=str(uuid4()))
     match reply:
         case NotSent() | NoReply():
             return lost(reply)

@@ -40,7 +40,7 @@ class AzurePatching:
         return await self._providers[machine.type].assess(machine)
 
     async def consent(self, machine: Machine) -> InstallReply:
-        """Change a VM's patch settings; no other type asks for consent."""
+        """Change a VM's patch settings, followed for some seconds; no other type asks for consent."""
         if machine.type is not MachineType.AZURE_VM:
             return Refused(message=f"Machines of type {machine.type} need no consent.")
-        return await self._compute.consent(machine)
+        return await self._compute.consent(machine, clock=self._clock)

@@ -11,11 +11,12 @@ from typing import Any
 from shared.adapters.arm import ArmClient, dig
 from shared.adapters.inventory.facts import RUNNING, read_os_type, read_vm_state
 from shared.adapters.patching.asking import ask
+from shared.adapters.patching.consenting import give_consent, profile_of
 from shared.adapters.patching.inspection import get_document, read_machine
 from shared.adapters.patching.installing import ask_once
 from shared.adapters.patching.results import read_error, read_instant, read_report
-from shared.application.ports import InstallOrder, InstallReply
-from shared.domain.machine import Machine, MachineState, MachineType, OsType
+from shared.application.ports import Clock, InstallOrder, InstallReply
+from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 
@@ -26,7 +27,7 @@ _ENDED = {"Succeeded": "Unknown", "Failed": "Failed", "Canceled": "Failed"}
 
 
 class ComputePatching:
-    """The port `Patching` for Azure VMs alone; `azure.AzurePatching` gives it the instant."""
+    """The port `Patching` for Azure VMs alone; `azure.AzurePatching` gives it the time."""
 
     def __init__(self, arm: ArmClient) -> None:
         self._arm = arm
@@ -48,20 +49,9 @@ class ComputePatching:
         """Ask once."""
         return await ask(self._arm, f"{machine.id}/assessPatches", api_version=API_VERSION)
 
-    async def consent(self, machine: Machine) -> InstallReply:
-        """Change the VM's patch settings, once, and nothing else of its model."""
-        settings = {
-            "patchMode": "AutomaticByPlatform",
-            "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
-        }
-        profile = {_profile(machine.os_type): {"patchSettings": settings}}
-        return await ask(
-            self._arm,
-            machine.id,
-            method="PATCH",
-            body={"properties": {"osProfile": profile}},
-            api_version=API_VERSION,
-        )
+    async def consent(self, machine: Machine, *, clock: Clock) -> InstallReply:
+        """Change the VM's patch settings, once, and see for a while what becomes of it."""
+        return await give_consent(self._arm, machine, api_version=API_VERSION, clock=clock)
 
     async def ask_after(self, job: Job, *, now: datetime) -> InstallReport | None:
         """What the operation says; None when Azure has forgotten it. Raises `UnavailableError`."""
@@ -83,18 +73,13 @@ class ComputePatching:
         return replace(report, status=status, error=read_error(dig(operation, "error")))
 
 
-def _profile(os_type: OsType | None) -> str:
-    return "windowsConfiguration" if os_type is OsType.WINDOWS else "linuxConfiguration"
-
-
 def _state(document: Any) -> MachineState:
     properties = document.get("properties")
     os_type = read_os_type(dig(properties, "storageProfile", "osDisk", "osType"))
-    profile = _profile(os_type)
     statuses = dig(properties, "instanceView", "statuses") or []
     codes = [dig(status, "code") for status in statuses]
     return read_vm_state(
         read_machine(document, machine_type=MachineType.AZURE_VM, os_type=os_type),
-        settings=dig(properties, "osProfile", profile, "patchSettings"),
+        settings=dig(properties, "osProfile", profile_of(os_type), "patchSettings"),
         power=RUNNING if RUNNING in codes else None,
     )

@@ -1,12 +1,14 @@
 """Arc-enabled servers: inspected, patched and asked after through Microsoft.HybridCompute.
 
-An install is followed by its `Location` URL, which is signed: 202 while it is under way, 200 with the result. Its last
-segment is the installation's activity id. Source: HybridCompute 2024-07-10, `Machines_InstallPatches`.
+An install is followed by its `Location` URL, which is signed: 202 while it is under way, 200 with the result. Each 202
+brings the URL to ask next, signed anew; its last segment stays the installation's activity id. Source: HybridCompute
+2024-07-10, `Machines_InstallPatches`.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
-from shared.adapters.arm import ArmClient, dig
+from shared.adapters.arm import ArmClient, ArmReply, dig
 from shared.adapters.inventory.facts import read_arc_state, read_os_type
 from shared.adapters.patching.asking import ask
 from shared.adapters.patching.inspection import get_document, read_machine
@@ -51,11 +53,19 @@ class HybridComputePatching:
         reply = await self._arm.follow(job.operation)
         if reply is None or reply.status in (404, 410):
             return None
-        result = {"status": "InProgress"} if reply.status == 202 else reply.expect(200).body
-        return read_report(
-            result,
+        is_under_way = reply.status == 202
+        report = read_report(
+            {"status": "InProgress"} if is_under_way else reply.expect(200).body,
             machine_id=job.machine_id,
             activity_id=job.activity_id,
             started_at=job.starting_at or now,
             modified_at=now,
         )
+        return replace(report, operation=_next(reply, job.operation)) if is_under_way else report
+
+
+def _next(reply: ArmReply, asked: str) -> str:
+    """Where to ask next: the same address with another signature; one that leads elsewhere is left alone."""
+    location = reply.headers.get("location", "")
+    is_same = location.partition("?")[0].lower() == asked.partition("?")[0].lower()
+    return location if is_same else ""

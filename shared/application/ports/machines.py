@@ -115,7 +115,10 @@ class Patching(Protocol):
         """Ask for an assessment, once; its result is found in `AssessmentReports`, minutes later."""
 
     async def consent(self, machine: Machine) -> InstallReply:
-        """Let users' schedules patch a VM whose system is known: one change of its model."""
+        """Let users' schedules patch a VM whose system is known: one change of its model, followed for a while.
+
+        An `Accepted` with an operation has not ended in that time: nobody knows yet.
+        """
 
 
 class InstallReports(Protocol):

@@ -98,6 +98,21 @@ class MissingUpdate(Shape):
     reboot_behavior: str = ABSENT
 
 
+class LeftOutUpdate(MissingUpdate):
+    """One update that a machine lacks and would not be given."""
+
+    installation_state: Literal[UpdateState.EXCLUDED, UpdateState.NOT_SELECTED]
+
+
+class MachineRequest(Shape):
+    """A request to a machine, and what became of it."""
+
+    answer: RequestAnswer
+    message: str = ABSENT
+    requested_time: datetime
+    requested_by: str
+
+
 class ForetoldProperties(Shape):
     """What a run would do with a machine."""
 
@@ -109,8 +124,12 @@ class ForetoldProperties(Shape):
     """What its job would be skipped with."""
     message: str = ABSENT
     assessed_time: datetime = ABSENT
+    assessment_request: MachineRequest = ABSENT
+    """Where the assessment is older than wanted: made by this preview, or under way; look again in some minutes."""
     updates: list[MissingUpdate] = ABSENT
     """What would be installed, where an assessment is known."""
+    left_out: list[LeftOutUpdate] = ABSENT
+    """What would not, for it is excluded or not selected."""
     excluded_count: int = ABSENT
     not_selected_count: int = ABSENT
 
@@ -169,14 +188,10 @@ class Assessment(Shape):
     properties: AssessmentProperties
 
 
-class MachineAnswer(Shape):
+class MachineAnswer(MachineRequest):
     """What became of a request to one machine."""
 
     resource_id: str
-    answer: RequestAnswer
-    message: str = ABSENT
-    requested_time: datetime
-    requested_by: str
 
 
 class MachineAnswerPage(Page):

@@ -11,7 +11,8 @@ from shared.application.ports import MachineRequest
 from shared.application.preview_configuration import ForetoldMachine, Preview
 from shared.domain.assessment import Assessment
 from shared.domain.ids import ResourceId
-from shared.domain.updates import Update
+from shared.domain.selection import Selection
+from shared.domain.updates import Update, UpdateState
 from shared.entrypoints.arm.replies import Json
 from shared.entrypoints.arm.schemas import known
 from shared.errors import InvalidRequestError
@@ -35,7 +36,7 @@ def preview_members(preview: Preview) -> dict[str, Any]:
 
 
 def foretold_resource(foretold: ForetoldMachine) -> Json:
-    """One machine of a preview; `updates` are those that would be installed, if an assessment is known."""
+    """One machine of a preview: if an assessment is known, which updates would be installed and which would not."""
     machine, refusal = foretold.machine, foretold.refusal
     facts = machine.state.machine if machine.state else None
     selection, assessment = foretold.selection, foretold.assessment
@@ -47,7 +48,9 @@ def foretold_resource(foretold: ForetoldMachine) -> Json:
         "reason": refusal and refusal.reason,
         "message": refusal and refusal.message,
         "assessedTime": assessment and assessment.assessed_at,
+        "assessmentRequest": foretold.request and _request(foretold.request),
         "updates": selection and [_update(update) for update in selection.selected],
+        "leftOut": selection and _left_out(selection),
         "excludedCount": selection and len(selection.excluded),
         "notSelectedCount": selection and len(selection.not_selected),
     }
@@ -87,15 +90,26 @@ def assessment_resource(
 
 def request_resource(request: MachineRequest) -> Json:
     """What became of a request to one machine."""
+    return {"resourceId": request.machine_id, **_request(request)}
+
+
+def _request(request: MachineRequest) -> Json:
     return known(
         {
-            "resourceId": request.machine_id,
             "answer": request.answer,
             "message": request.message,
             "requestedTime": request.at,
             "requestedBy": request.by,
         }
     )
+
+
+def _left_out(selection: Selection) -> list[Json]:
+    parts = (
+        (UpdateState.EXCLUDED, selection.excluded),
+        (UpdateState.NOT_SELECTED, selection.not_selected),
+    )
+    return [{**_update(one), "installationState": state} for state, some in parts for one in some]
 
 
 def _update(update: Update) -> Json:

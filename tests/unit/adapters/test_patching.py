@@ -149,16 +149,20 @@ async def ask_after(
         wire(*answers) as served,
         ArmClient(served.url, StaticCredential(), backoff=timedelta(0)) as arm,
     ):
-        job = Job(
-            key="k",
-            machine_id=IDS[machine_type],
-            machine_type=machine_type,
-            subscription="s",
-            starting_at=STARTED,
-            operation=operation.format(url=served.url),
-            activity_id="a1",
-        )
+        job = a_job(machine_type, operation.format(url=served.url))
         return await AzurePatching(arm, Noon()).ask_after(job), served
+
+
+def a_job(machine_type: MachineType, operation: str) -> Job:
+    return Job(
+        key="k",
+        machine_id=IDS[machine_type],
+        machine_type=machine_type,
+        subscription="s",
+        starting_at=STARTED,
+        operation=operation,
+        activity_id="a1",
+    )
 
 
 async def test_a_recorded_vm_operation_is_followed_to_its_end() -> None:
@@ -236,3 +240,51 @@ async def test_an_azure_that_does_not_say_is_unavailable(
 ) -> None:
     with pytest.raises(UnavailableError):
         await ask_after(machine_type, Answer(status=status))
+
+
+ADDRESS = "{url}/subscriptions/s/providers/Microsoft.HybridCompute/operations/A1?t=%s&s=x"
+NEXT: dict[str, tuple[Answer, str]] = {
+    "signed anew": (Answer(status=202, headers={"Location": ADDRESS % "2"}), ADDRESS % "2"),
+    "in another case": (
+        Answer(status=202, headers={"Location": (ADDRESS % "2").replace("/s/", "/S/")}),
+        (ADDRESS % "2").replace("/s/", "/S/"),
+    ),
+    "not named": (Answer(status=202), ""),
+    "of another install": (
+        Answer(status=202, headers={"Location": (ADDRESS % "2").replace("A1", "A2")}),
+        "",
+    ),
+    "elsewhere": (
+        Answer(status=202, headers={"Location": "https://example.org/operations/A1?t=2"}),
+        "",
+    ),
+    "not needed any more": (
+        Answer(body={"status": "Succeeded"}, headers={"Location": ADDRESS % "2"}),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "operation"), NEXT.values(), ids=NEXT.keys())
+async def test_arc_install_is_asked_after_next_at_its_newest_address(
+    answer: Answer, operation: str
+) -> None:
+    async with (
+        wire(answer) as served,
+        ArmClient(served.url, StaticCredential(), backoff=timedelta(0)) as arm,
+    ):
+        location = {name: text.format(url=served.url) for name, text in answer.headers.items()}
+        served.script[:] = [Answer(status=answer.status, headers=location, body=answer.body)]
+        job = a_job(MachineType.ARC_SERVER, (ADDRESS % "1").format(url=served.url))
+        report = await AzurePatching(arm, Noon()).ask_after(job)
+    assert report
+    assert report.operation == operation.format(url=served.url)
+
+
+async def test_vm_install_keeps_its_one_address() -> None:
+    headers = {"Location": "{url}/operations/a1?t=2", "Azure-AsyncOperation": "{url}/other"}
+    report, _ = await ask_after(
+        MachineType.AZURE_VM, Answer(headers=headers, body={"status": "InProgress"})
+    )
+    assert report
+    assert report.operation == ""

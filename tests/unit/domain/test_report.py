@@ -8,8 +8,9 @@ import pytest
 
 from shared.domain.machine import MachineType
 from shared.domain.records import Job, UpdateCounts
-from shared.domain.report import InstallReport, conclude, may_be_of
+from shared.domain.report import Conclusion, InstallReport, conclude, counts_of, may_be_of
 from shared.domain.run import Outcome, Reason
+from shared.domain.updates import UpdateRecord, UpdateState
 
 ENDS_AT = datetime(2026, 6, 2, 5, 0, tzinfo=UTC)
 IN_TIME = ENDS_AT - timedelta(hours=1)
@@ -27,6 +28,27 @@ def a_report(**fields: Any) -> InstallReport:
         "modified_at": IN_TIME,
     }
     return InstallReport(machine_id="/m", activity_id="a", **(given | fields))
+
+
+def updates(counts: UpdateCounts) -> list[UpdateRecord]:
+    """As many updates in each state as *counts* says."""
+    states = {
+        UpdateState.INSTALLED: counts.installed,
+        UpdateState.FAILED: counts.failed,
+        UpdateState.PENDING: counts.pending,
+        UpdateState.EXCLUDED: counts.excluded,
+        UpdateState.NOT_SELECTED: counts.not_selected,
+    }
+    return [
+        UpdateRecord(name="u", kb=None, version="1", classification="Other", state=state)
+        for state, count in states.items()
+        for _ in range(count)
+    ]
+
+
+def concluded(report: InstallReport, **given: Any) -> Conclusion:
+    """What a report means that shows the updates which it counts."""
+    return conclude(report, updates(report.counts), **given)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +136,7 @@ def test_only_three_words_are_final(status: str, expected: bool) -> None:
     ],
 )
 def test_conclusion(report: InstallReport, outcome: Outcome, reason: Reason | None) -> None:
-    found = conclude(report, duration_was_capped=False, ends_at=ENDS_AT)
+    found = concluded(report, duration_was_capped=False, ends_at=ENDS_AT)
     assert (found.outcome, found.reason) == (outcome, reason)
 
 
@@ -123,18 +145,18 @@ def test_conclusion(report: InstallReport, outcome: Outcome, reason: Reason | No
 )
 def test_machine_that_ran_out_of_time_says_whose_limit_it_was(capped: bool, reason: Reason) -> None:
     report = a_report(window_exceeded=True)
-    assert conclude(report, duration_was_capped=capped, ends_at=ENDS_AT).reason is reason
+    assert concluded(report, duration_was_capped=capped, ends_at=ENDS_AT).reason is reason
 
 
 def test_cap_that_was_not_used_up_is_not_mentioned() -> None:
-    assert conclude(a_report(), duration_was_capped=True, ends_at=ENDS_AT).reason is None
+    assert concluded(a_report(), duration_was_capped=True, ends_at=ENDS_AT).reason is None
 
 
 def test_message_counts_what_was_installed_and_repeats_the_error() -> None:
     failed = a_report(status="Failed", error="dpkg was interrupted")
-    found = conclude(failed, duration_was_capped=False, ends_at=ENDS_AT)
+    found = concluded(failed, duration_was_capped=False, ends_at=ENDS_AT)
     assert found.message == "The install failed after 3 updates installed: dpkg was interrupted."
-    silent = conclude(replace(failed, error=""), duration_was_capped=False, ends_at=ENDS_AT)
+    silent = concluded(replace(failed, error=""), duration_was_capped=False, ends_at=ENDS_AT)
     assert "no reason was given" in silent.message
 
 
@@ -177,14 +199,14 @@ MANY = [
 def test_reason_is_the_gravest_warning_and_the_message_says_them_all(
     report: InstallReport, capped: bool, reason: Reason, said: tuple[str, ...]
 ) -> None:
-    found = conclude(report, duration_was_capped=capped, ends_at=ENDS_AT)
+    found = concluded(report, duration_was_capped=capped, ends_at=ENDS_AT)
     assert found.reason is reason
     assert [clause for clause in said if clause not in found.message] == []
 
 
 def test_warning_without_a_text_is_not_added_to_one_that_says_what_is_wrong() -> None:
     report = a_report(status="CompletedWithWarnings", reboot_status="Required")
-    found = conclude(report, duration_was_capped=False, ends_at=ENDS_AT)
+    found = concluded(report, duration_was_capped=False, ends_at=ENDS_AT)
     assert found.message == "3 updates installed, but a reboot is pending: restart the machine."
 
 
@@ -218,3 +240,41 @@ def test_install_that_was_never_answered_is_known_by_starter_and_time(
     assert may_be_of(report, job) is expected
     assert not may_be_of(report, replace(job, starting_at=None))
     assert not may_be_of(report, replace(job, preceded_by=report.activity_id.upper()))
+
+
+FIVE = UpdateCounts(installed=2, failed=1, pending=1, not_selected=1)
+
+
+def test_updates_are_counted_by_state() -> None:
+    assert counts_of(updates(FIVE)) == FIVE
+    assert (
+        concluded(a_report(counts=FIVE), duration_was_capped=False, ends_at=ENDS_AT).counts == FIVE
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "shown", "outcome", "begins"),
+    [
+        pytest.param(
+            UpdateCounts(installed=3), FIVE, WARNINGS, "2 updates installed", id="shows a failure"
+        ),
+        pytest.param(
+            FIVE,
+            UpdateCounts(installed=3),
+            Outcome.SUCCEEDED,
+            "3 updates installed",
+            id="counts a failure that it does not show",
+        ),
+        pytest.param(FIVE, UpdateCounts(), WARNINGS, "2 updates installed", id="shows nothing"),
+    ],
+)
+def test_report_that_counts_others_than_it_shows_says_so(
+    told: UpdateCounts, shown: UpdateCounts, outcome: Outcome, begins: str
+) -> None:
+    found = conclude(
+        a_report(counts=told), updates(shown), duration_was_capped=False, ends_at=ENDS_AT
+    )
+    assert (found.outcome, found.counts) == (outcome, shown)
+    assert found.message.startswith(begins)
+    assert f"counted {told.installed} installed" in found.message
+    assert f"of {told.total}, and showed {shown.total}." in found.message

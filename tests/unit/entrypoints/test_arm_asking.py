@@ -8,7 +8,7 @@ import pytest
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.machines import MemoryFleet
 from shared.adapters.memory.rows import MemoryRows
-from shared.application.ports import NotNow, Refused, RequestKind, Uncertain
+from shared.application.ports import Accepted, NotNow, Refused, RequestKind, Uncertain
 from shared.domain.machine import Machine, MachineState, MachineType
 from tests.builders import CONFIGURATION, SUBSCRIPTION, a_configuration, a_machine, a_scope, a_state
 from tests.unit.entrypoints.arm_client import Answer, ArmClient, assert_arm_error
@@ -99,6 +99,22 @@ async def test_azures_answer_is_passed_on(
     fleet.replies[a_machine().key] = [reply]
     (found,) = (await ask(client, "assess", a_machine().id)).json["value"]
     assert (found["answer"], found["message"]) == (answer, reply.message)
+
+
+async def test_change_that_azure_is_still_at_is_accepted_and_says_how_to_see_its_end(
+    client: ArmClient, fleet: MemoryFleet
+) -> None:
+    add(fleet, a_state(VM, bypass_checks=False))
+    fleet.replies[VM.key] = [Accepted(operation="https://management.azure.com/o1")]
+    (under_way,) = (await ask(client, "consent", VM.id)).json["value"]
+    assert under_way["answer"] == "Accepted"
+    assert "ask again" in under_way["message"]
+    record = await client.services.machine_requests.latest_accepted(VM.key, RequestKind.CONSENT)
+    assert record
+    assert record.message == under_way["message"]
+    fleet.states[VM.key] = a_state(VM)
+    (made,) = (await ask(client, "consent", VM.id)).json["value"]
+    assert (made["answer"], "local has given consent" in made["message"]) == ("NotNeeded", True)
 
 
 async def test_configuration_means_all_its_machines_or_those_without_consent(

@@ -141,6 +141,8 @@ async def test_every_mistake_of_a_preview_is_named(client: ArmClient) -> None:
         ({"assignments": [1]}, "assignments[0]"),
         ({"assignments": [{"properties": {}}]}, "assignments[0].properties.resourceId"),
         ({"properties": []}, "properties"),
+        ({"assessmentAge": 1}, "assessmentAge"),
+        ({"assessmentAge": "a day"}, "assessmentAge"),
     ],
 )
 async def test_senseless_preview_is_refused(client: ArmClient, body: Any, target: str) -> None:
@@ -228,3 +230,28 @@ async def test_machines_come_in_pages_and_counts_are_of_all(
 async def test_group_is_no_configuration(client: ArmClient) -> None:
     answer = await client.send("POST", f"{GROUP}/preview", a_configuration())
     assert_arm_error(answer, 404, "InvalidResourcePath")
+
+
+async def test_old_assessment_is_asked_for_anew_and_the_reply_says_so(
+    client: ArmClient, fleet: MemoryFleet
+) -> None:
+    await configured(client)
+    fleet.lacking[a_machine().key] = (Update(name="vim", version="9.1", classification="Other"),)
+    (asked,) = (await preview(client, {"assessmentAge": "P1D"})).json["value"]
+    assert asked["properties"]["assessmentRequest"] == {
+        "answer": "Accepted",
+        "requestedTime": "2026-06-01T12:00:00Z",
+        "requestedBy": "local",
+    }
+    assert "updates" not in asked["properties"]
+    (assessed,) = (await preview(client, {"assessmentAge": "P1D"})).json["value"]
+    assert "assessmentRequest" not in assessed["properties"]
+    assert assessed["properties"]["updates"] == []
+    assert assessed["properties"]["leftOut"] == [
+        {
+            "name": "vim",
+            "version": "9.1",
+            "classification": "Other",
+            "installationState": "NotSelected",
+        }
+    ]
