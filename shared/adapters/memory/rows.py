@@ -44,9 +44,12 @@ class MemoryRows:
     async def transact(self, table: str, writes: Sequence[Write]) -> list[str]:
         check_transaction(writes)
         rows = self.tables.setdefault(table, {})
-        after = dict(rows)
+        places = [(write.row.partition, write.row.key) for write in writes]
+        # Each write sees the others of its transaction; all or none of them stay.
+        after = {place: rows[place] for place in places if place in rows}
         etags = [self._apply(after, write) for write in writes]
-        rows.clear()
+        for place in places:
+            rows.pop(place, None)
         rows.update(after)
         return etags
 
@@ -71,14 +74,19 @@ class MemoryRows:
     async def query(
         self, table: str, where: Sequence[Condition], *, select: Sequence[str] = ()
     ) -> AsyncIterator[Row]:
-        for _, row in sorted(self.tables.get(table, {}).items()):
-            if all(_meets(row, condition) for condition in where):
-                values = {k: v for k, v in row.values.items() if not select or k in select}
-                yield Row(partition=row.partition, key=row.key, values=values, etag=row.etag)
+        rows = self.tables.get(table, {}).values()
+        found = [row for row in rows if all(_meets(row, condition) for condition in where)]
+        for row in sorted(found, key=lambda row: (row.partition, row.key)):
+            values = {k: v for k, v in row.values.items() if not select or k in select}
+            yield Row(partition=row.partition, key=row.key, values=values, etag=row.etag)
 
 
 def _meets(row: Row, condition: Condition) -> bool:
-    columns: Mapping[str, Value] = {**row.values, PARTITION: row.partition, KEY: row.key}
-    if condition.column not in columns:
-        return False
-    return _COMPARE[condition.operator](columns[condition.column], condition.value)
+    value = _value(row, condition.column)
+    return value is not None and _COMPARE[condition.operator](value, condition.value)
+
+
+def _value(row: Row, column: str) -> Value | None:
+    if column == PARTITION:
+        return row.partition
+    return row.key if column == KEY else row.values.get(column)
