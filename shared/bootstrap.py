@@ -13,7 +13,7 @@ from functools import lru_cache
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableServiceClient
-from azure.identity.aio import DefaultAzureCredential
+from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared import logs
@@ -94,9 +94,8 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         tables, queues = _storage(settings, credential)
         await stack.enter_async_context(tables)
         await stack.enter_async_context(queues)
-        scope = settings.arm_scope or f"{settings.arm_endpoint.rstrip('/')}/.default"
         arm = await stack.enter_async_context(
-            ArmClient(settings.arm_endpoint, credential, scope=scope)
+            ArmClient(settings.arm_endpoint, credential, clock=clock, scope=settings.arm_scope)
         )
         outbox = AzureOutbox(queues)
         await outbox.prepare()
@@ -104,7 +103,7 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
             clock=clock,
             limits=settings.limits,
             outbox=outbox,
-            inventory=ResourceGraphInventory(arm),
+            inventory=ResourceGraphInventory(arm, clock),
             patching=AzurePatching(arm, clock),
             reports=ResourceGraphReports(arm),
             assessment_reports=ResourceGraphAssessments(arm),
@@ -129,7 +128,12 @@ def _authentication(settings: Settings) -> Authentication:
 
 
 def _credential(settings: Settings) -> AsyncTokenCredential:
-    return StaticCredential() if settings.arm_is_local else DefaultAzureCredential()
+    if settings.arm_is_local:
+        return StaticCredential()
+    if settings.is_in_azure:
+        # Nothing else: in Azure no developer's sign-in and no forgotten secret may stand in for the app's identity.
+        return ManagedIdentityCredential(client_id=settings.identity_client_id or None)
+    return DefaultAzureCredential(authority=settings.authority)
 
 
 def _storage(

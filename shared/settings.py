@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.application.limits import Limits
+from shared.clouds import CLOUDS, CloudName
 
 Margin = Annotated[timedelta, Field(ge=timedelta(minutes=25), le=timedelta(hours=3))]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -36,17 +37,21 @@ class Settings(BaseSettings):
     website_auth_enabled: str = Field(default="", validation_alias="WEBSITE_AUTH_ENABLED")
     """`True` where Azure has App Service authentication switched on for the app."""
 
-    arm_endpoint: str = "https://management.azure.com"
-    """Azure Resource Manager; other clouds have other addresses."""
-    arm_scope: str = ""
-    """The token's scope; empty means `<arm_endpoint>/.default`."""
+    cloud: CloudName = CloudName.PUBLIC
+    """Where the machines are; an empty `arm_endpoint`, `arm_scope` or `authority` is taken from it."""
+    arm_endpoint: str = Field(default="", validate_default=True)
+    """Azure Resource Manager."""
+    arm_scope: str = Field(default="", validate_default=True)
+    """The token's scope; of an endpoint that is not the cloud's it is `<arm_endpoint>/.default`."""
+    authority: str = Field(default="", validate_default=True)
+    """Where the app signs in, and where its callers do."""
+    identity_client_id: str = Field(default="", validation_alias="AZURE_CLIENT_ID")
+    """The client id of a user-assigned managed identity; without one the app is its system-assigned one."""
 
     tenant: str = Field(default="", pattern=f"^({GUID})?$")
     """The tenant whose users and applications may call; without one only this machine may."""
     audience: str = ""
     """Client id or App ID URI of the app registration that tokens are meant for."""
-    authority: str = "https://login.microsoftonline.com"
-    """Where the cloud signs in; other clouds have other addresses."""
     app_service_auth: bool = False
     """Believe App Service authentication instead of checking tokens."""
 
@@ -55,6 +60,10 @@ class Settings(BaseSettings):
     maximum_duration: timedelta = Field(
         default=Limits().maximum_duration, ge=timedelta(minutes=30), le=timedelta(hours=23)
     )
+    assessment_age: timedelta = Field(
+        default=Limits().assessment_age, ge=timedelta(0), le=timedelta(days=3650)
+    )
+    """From which age on a preview has assessments made anew; none: never by itself."""
     inventory_page: int = Field(default=Limits().inventory_page, ge=1, le=1000)
     in_flight: int = Field(default=Limits().in_flight, ge=1, le=10_000)
     body_bytes: int = Field(default=Limits().body_bytes, ge=1_024, le=400_000)
@@ -63,6 +72,22 @@ class Settings(BaseSettings):
     scopes_per_configuration: int = Field(default=Limits().scopes_per_configuration, ge=1)
     tags_per_scope: int = Field(default=Limits().tags_per_scope, ge=1)
     groups_per_scope: int = Field(default=Limits().groups_per_scope, ge=1)
+
+    @field_validator("arm_endpoint", "arm_scope", "authority")
+    @classmethod
+    def _is_the_clouds_own(cls, value: str, info: ValidationInfo) -> str:
+        if value or "cloud" not in info.data:
+            return value
+        cloud = CLOUDS[info.data["cloud"]]
+        match info.field_name:
+            case "arm_endpoint":
+                return cloud.arm_endpoint
+            case "authority":
+                return cloud.authority
+        endpoint = str(info.data["arm_endpoint"])
+        if endpoint == cloud.arm_endpoint:
+            return cloud.arm_scope
+        return f"{endpoint.rstrip('/')}/.default"
 
     @model_validator(mode="after")
     def _has_storage(self) -> Self:
@@ -115,6 +140,7 @@ class Settings(BaseSettings):
             azure_cut_off=self.azure_cut_off,
             server_cut_off=self.server_cut_off,
             maximum_duration=self.maximum_duration,
+            assessment_age=self.assessment_age,
             inventory_page=self.inventory_page,
             in_flight=self.in_flight,
             body_bytes=self.body_bytes,

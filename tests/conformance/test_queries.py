@@ -4,37 +4,8 @@ The engine of the local Azure knows more than Resource Graph and forgives more; 
 Azure's portal reads queries with. It is bound to the tables' columns, so unknown names and wrong types show as well.
 """
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
+from tests.kql.parser import judge
 from tests.kql.queries import HOSTILE, shapes
-
-SCRIPT = Path(__file__).parents[1] / "kql" / "parse.cjs"
-
-
-def judge(queries: list[str]) -> list[dict[str, Any]]:
-    # Where the set-up found no Node.js it put one beside this interpreter.
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    node = shutil.which("node", path=places)
-    assert node, "Node.js is missing: run make setup."
-    answer = subprocess.run(
-        [node, SCRIPT],
-        input=json.dumps(queries),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert answer.returncode == 0, f"The parser did not run (make setup): {answer.stderr[-500:]}"
-    judgements: list[dict[str, Any]] = json.loads(answer.stdout)
-    assert len(judgements) == len(queries)
-    return judgements
-
 
 BUILDERS = shapes()
 # A value goes through one function wherever it stands, so a few shapes say as much as all.

@@ -34,7 +34,7 @@ def test_sample_names_every_setting_and_no_other() -> None:
 def test_sample_holds_the_defaults() -> None:
     settings = Settings()
     assert settings.limits == Limits()
-    assert settings.arm_endpoint == Settings.model_fields["arm_endpoint"].default
+    assert settings.cloud is Settings.model_fields["cloud"].default
 
 
 def test_missing_storage_is_named() -> None:

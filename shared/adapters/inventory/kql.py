@@ -6,13 +6,17 @@ before the query is read. What no name in Azure can hold is spelled out, so that
 
 Pages are cut by `key`, the id in lower case, in the order of `strcmp`: each starts after the last key of the one
 before. The key comes with the row, since two languages need not agree on what lower case is.
+
+For the same reason the service compares plain names only, ASCII without spaces and braces. A machine whose group or
+location is spelled with anything else comes along, and `domain.scope.matches` decides: the query is never narrower.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from shared.domain.machine import MachineType
+from shared.domain.machine import MachineType, OsType
 from shared.domain.scope import Choice, Narrowing
 
 # Resource Graph gives at most this many rows at once.
@@ -22,6 +26,8 @@ MOST_ROWS = 1000
 _LONGEST = 1000
 # Narrowing is a kindness to the service: a longer list is left to `domain.scope.matches`.
 _MOST_VALUES = 200
+_PLAIN = "!-z|~"
+_IS_PLAIN = re.compile(f"[{_PLAIN}]+").fullmatch
 _ESCAPES = {"\\": "\\\\", "'": "\\'"}
 _SPELLED_OUT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _TYPES = (MachineType.AZURE_VM, MachineType.ARC_SERVER)
@@ -60,7 +66,7 @@ def machines(narrowing: Narrowing, *, after: str, limit: int) -> str | None:
         # A VM tells its system in its disk, an Arc server in one of the other two.
         "extend os = coalesce(tostring(properties.storageProfile.osDisk.osType), "
         "tostring(properties.osType), tostring(properties.osName))",
-        *_chosen("os", Choice(wanted=narrowing.os_types)),
+        *_of_systems(narrowing.os_types),
         *_page(after, limit),
         "project key, id, type, subscriptionId, resourceGroup, location, tags, os, "
         "windows = properties.osProfile.windowsConfiguration.patchSettings, "
@@ -134,7 +140,14 @@ def _chosen(column: str, choice: Choice) -> Iterator[str]:
     values = choice.unwanted if choice.wanted is None else choice.wanted
     if 0 < len(values) <= _MOST_VALUES:
         operator = "!in~" if choice.wanted is None else "in~"
-        yield f"where {column} {operator} ({_listed(sorted(values))})"
+        # In the place of a value that is not plain stands a space, which equals no plain one either.
+        named = _listed(value if _IS_PLAIN(value) else " " for value in sorted(values))
+        yield f"where {column} {operator} ({named}) or {column} matches regex '[^{_PLAIN}]'"
+
+
+def _of_systems(os_types: Iterable[OsType] | None) -> Iterator[str]:
+    if os_types is not None:
+        yield f"where os in~ ({_listed(sorted(os_types))})"
 
 
 def _listed(values: Iterable[str]) -> str:

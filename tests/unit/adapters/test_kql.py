@@ -12,35 +12,11 @@ from hypothesis import strategies as st
 from shared.adapters.inventory import kql
 from shared.domain.machine import MachineType, OsType
 from shared.domain.scope import Choice, Filter, Narrowing, Scope, narrow
+from tests.kql.allowed import OPERATORS, TABLES
 from tests.kql.queries import HOSTILE, SINCE, shapes
 
 Builder = Callable[[str], str]
 SHAPES = shapes()
-
-# The operators that Resource Graph supports; it refuses all others. Source: "Understanding the Azure Resource Graph
-# query language", section "Supported tabular/top level operators"
-# (learn.microsoft.com/azure/governance/resource-graph/concepts/query-language).
-OPERATORS = {
-    "count",
-    "distinct",
-    "extend",
-    "join",
-    "limit",
-    "mvexpand",
-    "mv-expand",
-    "order",
-    "parse",
-    "project",
-    "project-away",
-    "sort",
-    "summarize",
-    "take",
-    "top",
-    "union",
-    "where",
-}
-# Of its tables, those that hold machines and what became of installs.
-TABLES = {"resources", "patchinstallationresources", "patchassessmentresources"}
 
 # A string literal as KQL's grammar has it: one line, closed by the first quote that no backslash escapes.
 LITERAL = re.compile(r"'(?:[^'\\\r\n]|\\[^\r\n])*'")
@@ -71,8 +47,8 @@ def test_a_page_of_machines_reads_like_this() -> None:
     assert kql.machines(narrow(scope), after="/subscriptions/s/x", limit=1000) == (
         "resources\n"
         "| where type in~ ('microsoft.compute/virtualmachines', 'microsoft.hybridcompute/machines')\n"
-        "| where resourceGroup in~ ('bob\\'s')\n"
-        "| where location !in~ ('eastus')\n"
+        "| where resourceGroup in~ ('bob\\'s') or resourceGroup matches regex '[^!-z|~]'\n"
+        "| where location !in~ ('eastus') or location matches regex '[^!-z|~]'\n"
         "| extend os = coalesce(tostring(properties.storageProfile.osDisk.osType), "
         "tostring(properties.osType), tostring(properties.osName))\n"
         "| where os in~ ('Linux')\n"
@@ -163,3 +139,23 @@ def test_a_literal_means_its_value(value: str) -> None:
 @pytest.mark.parametrize("value", ["a\x00b", "{{x}}", "\u202e", "\ud800"])
 def test_what_no_name_can_hold_is_spelled_out(value: str) -> None:
     assert "\\\\u" in kql.literal(value)
+
+
+COLLIDING = {
+    "a space inside": ("japan east", "locations"),
+    "Kelvin's sign for a k": ("\u212a8s", "resource_groups"),
+    "a sharp s": ("straße", "resource_groups"),
+    "a brace": ("a{b", "resource_groups"),
+}
+
+
+@pytest.mark.parametrize(("value", "field"), COLLIDING.values(), ids=COLLIDING.keys())
+@pytest.mark.parametrize("side", ["wanted", "unwanted"])
+def test_only_plain_names_are_compared_by_the_service(value: str, field: str, side: str) -> None:
+    choice = Choice(**{side: frozenset({value, "plain"})})
+    query = str(kql.machines(narrowing(**{field: choice}), after="", limit=7))
+    column = {"locations": "location", "resource_groups": "resourceGroup"}[field]
+    operator = "in~" if side == "wanted" else "!in~"
+    assert value not in query
+    assert f"where {column} {operator} (" in query
+    assert f") or {column} matches regex '[^!-z|~]'" in query
