@@ -1,6 +1,10 @@
 """`python -m localhost.azure`: the local Azure as a process of its own, with a scaled clock.
 
 Its first line of output is its base URL. It is a simulation and knows nothing of the Azure that it is named after.
+
+It throttles as Azure does. Faults are switched on over HTTP: `POST /_local/faults` with shares from 0 to 1, such as
+`{"seed": 7, "drop_after_accept": 0.2, "contradict": 0.1}`; GET /_local/faults explains them. `GET /_local/calls` is the
+log of every call, `GET /_local/installs` of those that started an install, `GET /_local/fleet` shows the machines.
 """
 
 import argparse
@@ -11,6 +15,7 @@ from pathlib import Path
 
 from localhost.azure.clock import scaled_clock
 from localhost.azure.generate import generate
+from localhost.azure.limits import Limits
 from localhost.azure.server import LocalAzure, serve
 from localhost.azure.simulation import INSTALL_TIME
 
@@ -28,6 +33,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     azure = LocalAzure(
         generate(arguments.machines, arguments.seed, subscriptions=arguments.subscriptions),
         now=scaled_clock(arguments.epoch, origin=arguments.origin, speed=arguments.speed),
+        limits=Limits() if arguments.limits and arguments.speed else None,
         install_time=arguments.install_minutes,
         calls_file=arguments.calls,
     )
@@ -42,7 +48,11 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     started = time.time()
-    parser = argparse.ArgumentParser(prog="python -m localhost.azure", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m localhost.azure",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
     add("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
     add("--machines", type=int, default=200)
@@ -62,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         default=INSTALL_TIME,
         metavar="A:B",
         help="virtual minutes that an install takes",
+    )
+    add(
+        "--no-limits",
+        dest="limits",
+        action="store_false",
+        help="never throttle; with --speed 0 nothing is throttled either, since no token would come back",
     )
     add("--calls", type=Path, help="append every call to this file as a line of JSON")
     return parser

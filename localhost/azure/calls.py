@@ -10,23 +10,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from localhost.azure.exchange import Cut
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request. `at` is virtual time; `status` an HTTP status or how the connection was cut.
+    """One request. `at` is virtual time; `status` an HTTP status, or how the connection was cut.
 
     `machine` is the id as it was sent. `activity` is the id of the operation that the call started, with or without a
-    reply. `authorized` says only whether an Authorization header came.
+    reply. `throttled` names the limit that rejected it; it is empty for a 429 that was a fault. `authorized` says only
+    whether an Authorization header came.
     """
 
     at: datetime
     method: str
     path: str
-    status: int | Literal["dropped"]
+    status: int | Cut
     machine: str | None = None
     client_request_id: str | None = None
-    operation: Literal["install", "assess"] | None = None
+    operation: Literal["install", "assess", "change"] | None = None
     activity: str | None = None
+    throttled: str | None = None
     authorized: bool = False
 
     @property
@@ -44,11 +48,14 @@ class Calls:
 
     def __init__(self, file: Path | None = None) -> None:
         self._calls: list[Call] = []
+        self._installs: list[Call] = []
         self._file = file
 
     def record(self, call: Call) -> None:
         """Append a call, and its line to the file if there is one."""
         self._calls.append(call)
+        if call.operation == "install" and call.activity:
+            self._installs.append(call)
         if self._file:
             # Opened for each line: nothing is lost in a buffer when the process is killed.
             with self._file.open("a", encoding="utf-8") as lines:
@@ -60,4 +67,8 @@ class Calls:
 
     def installs(self) -> list[Call]:
         """The calls that started an install, whether or not their reply was sent."""
-        return [call for call in self._calls if call.operation == "install" and call.activity]
+        return list(self._installs)
+
+    def throttled(self) -> list[Call]:
+        """The calls that a limit rejected."""
+        return [call for call in self._calls if call.throttled]

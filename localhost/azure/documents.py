@@ -6,16 +6,22 @@ result, Arc only counts them; per-update rows of Arc machines are found in Resou
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from localhost.azure.fleet import Kind, Machine
-from localhost.azure.operations import Assessment, Install, Operation, under_way
+from localhost.azure.operations import Assessment, Change, Install, Operation, under_way
 from localhost.azure.updates import CLASSIFICATIONS, NEVER_REBOOTS, Os, PatchState, Update
 
 Document = dict[str, Any]
 
 _SERVICE = {Os.WINDOWS: "WU", Os.LINUX: "APT"}
+# Recorded of Compute, and what tells a client that there was no error.
+_NO_ERROR: dict[Os, Document] = {
+    Os.WINDOWS: {"code": "Success", "message": "0 error/s reported", "details": []},
+    Os.LINUX: {"code": "0", "message": "0 error/s reported.", "details": []},
+}
 _COUNTS = {
     "excludedPatchCount": PatchState.EXCLUDED,
     "notSelectedPatchCount": PatchState.NOT_SELECTED,
@@ -27,17 +33,22 @@ _COUNTS = {
 
 def timestamp(instant: datetime | None) -> str | None:
     """ISO 8601 with Z and seven digits, as Azure writes it."""
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z" if instant else None
+    if instant is None:
+        return None
+    # Not by strftime, which costs more than all else in a row of Resource Graph.
+    text = instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{text}0Z"
 
 
 def machine_document(machine: Machine) -> Document:
     """The resource itself, as a GET without `$expand` gives it."""
+    tags = {} if machine.tags is None else {"tags": dict(machine.tags)}
     return {
         "id": machine.id,
         "name": machine.name,
         "type": str(machine.kind),
         "location": machine.location,
-        "tags": dict(machine.tags) if machine.tags is not None else None,
+        **tags,
         "properties": _properties(machine),
     }
 
@@ -69,7 +80,7 @@ def _properties(machine: Machine) -> Document:
         }
     return {
         "provisioningState": "Succeeded",
-        "storageProfile": {"osDisk": {"osType": str(machine.os)}},
+        "storageProfile": {"osDisk": {"osType": str(machine.os), "createOption": "FromImage"}},
         "osProfile": profile,
     }
 
@@ -90,9 +101,28 @@ def _patch_settings(machine: Machine) -> Document:
 def result(operation: Operation, now: datetime) -> Document:
     """What the operation's Location gives at *now*, in its provider's shape."""
     vm = operation.machine.kind is Kind.VM
-    if isinstance(operation, Install):
-        return _vm_install(operation) if vm else arc_install(operation, now)
-    return _vm_assessment(operation) if vm else arc_assessment(operation)
+    match operation:
+        case Install():
+            return _vm_install(operation) if vm else arc_install(operation, now)
+        case Assessment():
+            return _vm_assessment(operation) if vm else arc_assessment(operation)
+        case Change():
+            return machine_document(replace(operation.machine, **operation.settings))
+
+
+def failure(operation: Operation) -> Document | None:
+    """The error of an operation that has failed itself, as opposed to the updates of an install; None for others.
+
+    The codes are inferred: no such reply is recorded.
+    """
+    match operation:
+        case Install(stopped_at=datetime()):
+            message = f"The VM '{operation.machine.name}' was deallocated during the operation."
+            return {"code": "OperationNotAllowed", "message": message}
+        case Change(fails=True):
+            message = "An internal execution error occurred. Please retry later."
+            return {"code": "InternalExecutionError", "message": message}
+    return None
 
 
 def _vm_install(install: Install) -> Document:
@@ -103,7 +133,11 @@ def _vm_install(install: Install) -> Document:
         "maintenanceWindowExceeded": install.window_exceeded,
         **_patch_counts(install.counts),
         "patches": [
-            {**_patch(update), "installationState": str(install.states[update.patch_id])}
+            {
+                **_patch(update),
+                "installationState": str(install.states[update.patch_id]),
+                **_severity(update),
+            }
             for update in install.machine.missing
         ],
         "startDateTime": timestamp(install.started_at),
@@ -120,6 +154,17 @@ def _patch(update: Update) -> Document:
     }
 
 
+def _published(update: Update) -> Document:
+    published_at = timestamp(update.published_at)
+    return {"publishedDate": published_at} if published_at else {}
+
+
+def _severity(update: Update) -> Document:
+    """What is recorded of Windows' security updates, though no definition has it."""
+    urgent = update.kb and update.classification in ("Critical", "Security")
+    return {"msrcSeverity": "Important"} if urgent else {}
+
+
 def _number(update: Update) -> Document:
     """What tells one update from another: a KB on Windows, a version on Linux."""
     return {"kbId": update.kb} if update.kb else {"version": update.version}
@@ -133,11 +178,12 @@ def _patch_counts(counts: Mapping[PatchState, int]) -> Document:
 def _error(install: Install) -> Document:
     failed = install.counts[PatchState.FAILED]
     if install.status != "Failed":
-        return {"code": "Success", "message": "0 error/s reported", "details": []}
+        return _NO_ERROR[install.machine.os]
     reasons = {
         f"{failed} update/s failed": failed > 0,
         "the maintenance window was exceeded": install.window_exceeded,
         "the machine did not come back from its reboot": install.reboot_status == "Failed",
+        "the machine was stopped": install.stopped_at is not None,
     }
     texts = [text for text, holds in reasons.items() if holds]
     return {
@@ -148,8 +194,12 @@ def _error(install: Install) -> Document:
 
 
 def arc_install(install: Install, now: datetime) -> Document:
-    """Arc's result, which is also what a row of `patchinstallationresults` holds; InProgress until it ended."""
+    """Arc's result, which is also what a row of `patchinstallationresults` holds; InProgress until it ended.
+
+    `errorDetails` are there only where there is an error.
+    """
     running = under_way(install, now)
+    failed = not running and install.status == "Failed"
     return {
         "installationActivityId": install.activity_id,
         "startDateTime": timestamp(install.started_at),
@@ -161,7 +211,7 @@ def arc_install(install: Install, now: datetime) -> Document:
         "rebootStatus": "NotNeeded" if running else install.reboot_status,
         "maintenanceWindowExceeded": not running and install.window_exceeded,
         **_patch_counts({} if running else install.counts),
-        "errorDetails": None if running else _error(install),
+        **({"errorDetails": _error(install)} if failed else {}),
     }
 
 
@@ -180,13 +230,13 @@ def _vm_assessment(assessment: Assessment) -> Document:
                 **_patch(update),
                 "rebootBehavior": update.reboot,
                 "activityId": assessment.activity_id,
-                "publishedDate": timestamp(update.published_at),
+                **_published(update),
                 "lastModifiedDateTime": timestamp(assessment.ended_at),
                 "assessmentState": "Available",
             }
             for update in updates
         ],
-        "error": None,
+        "error": _NO_ERROR[assessment.machine.os],
     }
 
 
@@ -207,7 +257,6 @@ def arc_assessment(assessment: Assessment) -> Document:
         "availablePatchCountByClassification": {
             _count_name(name): counts.get(name, 0) for name in names
         },
-        "errorDetails": None,
     }
 
 

@@ -1,56 +1,105 @@
-"""Replies as an Azure under stress gives them: what `Faults` asks for, before or after the real one."""
+"""Replies as an Azure under stress gives them: what `Faults` asks for, before, instead of or after the real one.
 
-from dataclasses import replace
+Each repetition of a request is another attempt, and may fare better.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from localhost.azure.errors import ArmError
-from localhost.azure.faults import Share, fraction
-from localhost.azure.operations import Install
-from localhost.azure.routes import Asked, Reply, machine_in, reply_to
+from localhost.azure.exchange import Asked, Reply, refusal
+from localhost.azure.faults import Faults, Share
+from localhost.azure.resource_graph import half
+from localhost.azure.routes import machine_in, reply_to
 from localhost.azure.simulation import Simulation
 
 _RETRY_AFTER = {"Retry-After": "5"}
 
 
-def troubled_reply(azure: Simulation, asked: Asked) -> Reply:
-    """The reply to *asked*, unless a fault strikes; each repetition of a request is another attempt."""
-    attempt = azure.attempts.next(f"{asked.method} {asked.path}")
-    machine = machine_in(asked.path)
-    subject = machine or asked.path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """The n-th request of its kind: which faults strike it, and what they choose."""
 
-    def strikes(share: Share) -> bool:
-        return azure.faults.strikes(share, subject, attempt=attempt)
+    faults: Faults
+    subject: str
+    number: int
+
+    def strikes(self, kind: Share) -> bool:
+        return self.faults.strikes(kind, self.subject, attempt=self.number)
+
+    def chooses(self, question: str) -> bool:
+        """One of two, each as often as the other."""
+        return self.faults.fraction(question, self.subject.lower(), self.number) < 0.5
+
+
+def troubled_reply(azure: Simulation, asked: Asked) -> Reply:
+    """The reply to *asked*, unless a fault strikes."""
+    machine = machine_in(asked.path)
+    attempt = _Attempt(
+        faults=azure.faults,
+        subject=machine or asked.path,
+        number=azure.attempts.next(f"{asked.method} {asked.path}"),
+    )
+
+    def answer() -> Reply:
+        return reply_to(azure, asked)
 
     if asked.method != "GET" and machine:
-        if strikes("refuse_connection"):
-            return Reply(dropped=True)
-        throttled, failed = strikes("throttle"), strikes("server_error")
-    else:
-        throttled, failed = strikes("throttle_reads"), strikes("fail_reads")
-    if throttled:
-        return _throttled()
-    if failed:
-        return _failed(subject, attempt)
-    reply = reply_to(azure, asked)
-    if isinstance(reply.started, Install) and strikes("drop_after_accept"):
-        return replace(reply, dropped=True)
+        return _of_a_write(attempt, answer)
+    return _of_a_read(attempt, answer, asked)
+
+
+def _of_a_write(attempt: _Attempt, answer: Callable[[], Reply]) -> Reply:
+    if attempt.strikes("refuse_connection"):
+        return Reply(cut="dropped")
+    if attempt.strikes("throttle"):
+        return _throttled(attempt)
+    if attempt.strikes("server_error"):
+        return _failed(attempt)
+    if attempt.strikes("hang"):
+        return _hung(attempt, answer)
+    reply = answer()
+    if reply.status < HTTPStatus.BAD_REQUEST and attempt.strikes("drop_after_accept"):
+        return replace(reply, cut="dropped")
     return reply
 
 
-def _throttled() -> Reply:
-    error = ArmError(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "TooManyRequests",
-        message="The request was throttled: try again later.",
-        headers=_RETRY_AFTER,
+def _of_a_read(attempt: _Attempt, answer: Callable[[], Reply], asked: Asked) -> Reply:
+    if attempt.strikes("throttle_reads"):
+        return _throttled(attempt)
+    if attempt.strikes("fail_reads"):
+        return _failed(attempt)
+    if attempt.strikes("hang"):
+        return _hung(attempt, answer)
+    reply = answer()
+    if attempt.strikes("lose_reads"):
+        return replace(reply, cut="dropped")
+    is_query = asked.method == "POST" and reply.status == HTTPStatus.OK
+    if is_query and attempt.strikes("half_page"):
+        return replace(reply, body=half(reply.body, asked.body))
+    return reply
+
+
+def _hung(attempt: _Attempt, answer: Callable[[], Reply]) -> Reply:
+    reply = answer() if attempt.chooses("carried out") else Reply()
+    return replace(reply, cut="hung")
+
+
+def _throttled(attempt: _Attempt) -> Reply:
+    return refusal(
+        ArmError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "TooManyRequests",
+            message="The request was throttled: try again later.",
+            headers=_RETRY_AFTER if attempt.chooses("says when") else {},
+        )
     )
-    return Reply(status=error.status, body=error.body(), headers=error.headers)
 
 
-def _failed(subject: str, attempt: int) -> Reply:
-    if fraction("which", subject.lower(), attempt) < 0.5:
+def _failed(attempt: _Attempt) -> Reply:
+    if attempt.chooses("which error"):
         status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "InternalServerError"
     else:
         status, code = HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"
-    error = ArmError(status, code, message="The service failed, and nothing was done.")
-    return Reply(status=error.status, body=error.body())
+    return refusal(ArmError(status, code, message="The service failed, and nothing was done."))

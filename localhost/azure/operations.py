@@ -1,4 +1,4 @@
-"""One patch operation on one machine: planned when it is accepted, shown as far as its clock has come.
+"""One operation on one machine: planned when it is accepted, shown as far as its clock has come.
 
 Nothing waits: the whole course is computed at acceptance, and whoever asks gets what is true at that instant. Updates
 are installed one after the other, in equal shares of the time. The one that runs when `maximumDuration` is over is
@@ -7,13 +7,15 @@ never killed; what comes after it stays `Pending`, the window counts as exceeded
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from localhost.azure.fleet import Machine
+from localhost.azure.fleet import Kind, Machine
 from localhost.azure.install_request import InstallRequest
 from localhost.azure.updates import ALWAYS_REBOOTS, PatchState, Update
+
+_ATTEMPTED = (PatchState.INSTALLED, PatchState.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,28 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of a VM's model that takes its time: `settings` hold from `ended_at`, unless it `fails`."""
+
+    activity_id: str
+    machine: Machine
+    started_at: datetime
+    ended_at: datetime
+    settings: Mapping[str, Any]
+    fails: bool
+
+    @property
+    def operation(self) -> Literal["change"]:
+        """What the log calls it."""
+        return "change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """An install: `ended_at` is None for one that never ends; `states` are by patch id, as they will be at the end."""
+    """An install: `ended_at` is None for one that never ends; `states` are by patch id, as they will be at the end.
+
+    `stopped_at` is set where the machine goes away in the middle: Compute's operation itself fails then.
+    """
 
     activity_id: str
     machine: Machine
@@ -43,6 +65,7 @@ class Install:
     status: str
     reboot_status: str
     window_exceeded: bool
+    stopped_at: datetime | None = None
 
     @property
     def operation(self) -> Literal["install"]:
@@ -59,8 +82,30 @@ class Install:
         installed = PatchState.INSTALLED
         return tuple(u for u in missing if self.states.get(u.patch_id) is not installed)
 
+    def late(self, ended_at: datetime) -> "Install":
+        """The same, but its last update is done only then, out of its window."""
+        return replace(self, ended_at=ended_at, window_exceeded=True, status="Failed")
 
-Operation = Install | Assessment
+    def broken_off(self, at: datetime) -> "Install":
+        """The same on a machine that stops at *at*, before the end: a VM's fails, an Arc server's is never heard of."""
+        attempted = [u for u in self.machine.missing if self.states[u.patch_id] in _ATTEMPTED]
+        done = 0
+        if self.ended_at and attempted:
+            share = (self.ended_at - self.started_at) / len(attempted)
+            done = int((at - self.started_at) / share)
+        undone = dict.fromkeys((u.patch_id for u in attempted[done:]), PatchState.PENDING)
+        return replace(
+            self,
+            ended_at=at if self.machine.kind is Kind.VM else None,
+            states={**self.states, **undone},
+            status="Failed",
+            reboot_status="NotNeeded",
+            window_exceeded=False,
+            stopped_at=at,
+        )
+
+
+Operation = Install | Assessment | Change
 
 
 def under_way(operation: Operation, now: datetime) -> bool:

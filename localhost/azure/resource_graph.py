@@ -2,9 +2,11 @@
 
 A caller sees only the subscriptions it names, through views; an unknown subscription gives no rows. Rows are replaced
 by their owner (a machine, an install), many owners in one statement, so nothing is ever built anew. The engine lacks
-`strcmp`, which is put before each query as a function.
+`strcmp`, which is put before each query as a function. A skip token is the number of rows that were given already: it
+goes on in an answer that may have changed since, as Resource Graph's does.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,11 +41,12 @@ _STRCMP = "let strcmp = (a: string, b: string) { iff(a == b, 0, iff(a > b, 1, -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One request: `subscriptions` None means all, `top` is at most 1,000."""
+    """One request: `subscriptions` None means all, `top` is at most 1,000, `skip` what a skip token says."""
 
     text: str
     subscriptions: tuple[str, ...] | None = None
     top: int = MOST_ROWS
+    skip: int = 0
 
     @classmethod
     def parse(cls, body: object) -> Self:
@@ -53,13 +56,16 @@ class Query:
         subscriptions, options = body.get("subscriptions"), body.get("options") or {}
         if subscriptions is not None and not isinstance(subscriptions, list):
             raise _invalid("'subscriptions' is a list.")
-        top = options.get("$top", MOST_ROWS) if isinstance(options, Mapping) else None
+        if not isinstance(options, Mapping):
+            raise _invalid("'options' is an object.")
+        top = options.get("$top", MOST_ROWS)
         if not isinstance(top, int) or not 1 <= top <= MOST_ROWS:
             raise _invalid("'options.$top' is a number from 1 to 1000.")
         return cls(
             text=body["query"],
             subscriptions=None if subscriptions is None else tuple(map(str, subscriptions)),
             top=top,
+            skip=_skipped(options.get("$skipToken")),
         )
 
 
@@ -71,12 +77,15 @@ class ResourceGraph:
         self._database = duckdb_kql.connect(config={"enable_external_access": "false"})
         self._database.execute("create schema stored")
         self._database.execute("create table stored.visible (subscription varchar)")
+        self._database.execute("create table stored.hidden (owner varchar)")
+        self._hidden: frozenset[str] = frozenset()
         columns = ", ".join(f"{c} {'json' if c in _DYNAMIC else 'varchar'}" for c in _COLUMNS)
         for table in TABLES:
             self._database.execute(f"create table stored.{table} (owner varchar, {columns})")
             self._database.execute(
                 f"create view {table} as select * exclude (owner) from stored.{table} "  # noqa: S608
-                "where subscriptionId in (select subscription from stored.visible)"
+                "where subscriptionId in (select subscription from stored.visible) "
+                "and owner not in (select owner from stored.hidden)"
             )
 
     def replace(self, table: str, rows: Mapping[str, Iterable[Row]]) -> None:
@@ -95,6 +104,14 @@ class ResourceGraph:
                 [list(column) for column in zip(*values, strict=True)],
             )
 
+    def hide(self, owners: frozenset[str]) -> None:
+        """Show nothing of these, and all of the others."""
+        if owners == self._hidden:
+            return
+        self._hidden = owners
+        self._database.execute("delete from stored.hidden")
+        self._database.execute("insert into stored.hidden select unnest(?::varchar[])", [[*owners]])
+
     def answer(self, query: Query, now: datetime) -> dict[str, Any]:
         """The reply to a query; raises `ArmError` (400, details `InvalidQuery`) for one that is none.
 
@@ -107,18 +124,22 @@ class ResourceGraph:
             )
             cursor = self._database.execute(str(sql), sql.parameters)
             columns = [(column[0], _reader(str(column[1]))) for column in cursor.description]
+            cursor.fetchmany(query.skip)
             rows = cursor.fetchmany(query.top + 1)
-            total = len(rows) if len(rows) <= query.top else self._count(str(sql), sql.parameters)
+            total = query.skip + len(rows)
+            if len(rows) > query.top:
+                total = self._count(str(sql), sql.parameters)
         except (duckdb_kql.KqlError, duckdb.Error) as error:
             raise _invalid(str(error)) from error
         data = [_document(columns, row) for row in rows[: query.top]]
-        return {
+        whole = {
             "totalRecords": total,
             "count": len(data),
-            "resultTruncated": "true" if total > len(data) else "false",
+            "resultTruncated": "false",
             "data": data,
             "facets": [],
         }
+        return whole if len(rows) <= query.top else _cut(whole, len(data), skipped=query.skip)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -140,6 +161,29 @@ class ResourceGraph:
         counted = f"select count(*) from ({sql})"  # noqa: S608
         found = self._database.execute(counted, parameters).fetchone()
         return int(found[0]) if found else 0
+
+
+def half(answer: dict[str, Any], body: object) -> dict[str, Any]:
+    """The same answer to *body* with half of its rows, as one that is too large in bytes; one row stays as it is."""
+    rows = len(answer["data"])
+    return answer if rows < 2 else _cut(answer, rows // 2, skipped=Query.parse(body).skip)
+
+
+def _cut(answer: dict[str, Any], rows: int, *, skipped: int) -> dict[str, Any]:
+    token = base64.urlsafe_b64encode(str(skipped + rows).encode()).decode()
+    data = answer["data"][:rows]
+    # Without an id in its rows a query can't be gone on with.
+    more = {"$skipToken": token} if "id" in data[0] else {}
+    return {**answer, "count": rows, "resultTruncated": "true", "data": data, **more}
+
+
+def _skipped(token: object) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(str(token)))
+    except ValueError as error:
+        raise _invalid("'options.$skipToken' is not one of this service.") from error
 
 
 def _schema() -> dict[str, list[str]]:

@@ -4,8 +4,8 @@ As in Resource Graph, `type`, `location` and `resourceGroup` are lower-case in e
 only `resources` shows tags.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from localhost.azure.documents import (
     instance_view,
     machine_document,
     software_patch,
+    timestamp,
 )
 from localhost.azure.fleet import Kind, Machine
 from localhost.azure.operations import Assessment, Install, under_way
@@ -47,12 +48,17 @@ def resource_row(machine: Machine) -> Row:
         kind=machine.kind.lower(),
         machine=machine,
         properties=properties,
-        tags=document["tags"],
+        tags=document.get("tags"),
     )
 
 
-def install_rows(install: Install, now: datetime) -> Iterator[Row]:
-    """The row of an install as it is at *now*, and once it has ended those of its updates."""
+def install_rows(
+    install: Install, now: datetime, *, modified_at: datetime | None = None
+) -> Iterator[Row]:
+    """The row of an install as it is at *now*, and once it has ended those of its updates.
+
+    *modified_at* is said of a row that was put right later.
+    """
     machine, activity = install.machine, install.activity_id
     base, kind = f"{machine.id}/patchInstallationResults/{activity}", machine.kind.lower()
     yield Row(
@@ -60,7 +66,12 @@ def install_rows(install: Install, now: datetime) -> Iterator[Row]:
         name=activity,
         kind=f"{kind}/patchinstallationresults",
         machine=machine,
-        properties={**arc_install(install, now), "maintenanceRunId": None},
+        properties={
+            "errorDetails": None,
+            **arc_install(install, now),
+            **({"lastModifiedDateTime": timestamp(modified_at)} if modified_at else {}),
+            "maintenanceRunId": None,
+        },
     )
     if under_way(install, now):
         return
@@ -75,6 +86,14 @@ def install_rows(install: Install, now: datetime) -> Iterator[Row]:
         )
 
 
+def miscounted(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows of an install, of which the first claims more than the others show."""
+    for row in rows:
+        count = row.properties.get("installedPatchCount")
+        wrong = {} if count is None else {"installedPatchCount": count + 1}
+        yield replace(row, properties={**row.properties, **wrong})
+
+
 def assessment_rows(assessment: Assessment) -> Iterator[Row]:
     """The rows of a machine's latest assessment."""
     machine = assessment.machine
@@ -84,7 +103,7 @@ def assessment_rows(assessment: Assessment) -> Iterator[Row]:
         name="latest",
         kind=f"{kind}/patchassessmentresults",
         machine=machine,
-        properties=arc_assessment(assessment),
+        properties={"errorDetails": None, **arc_assessment(assessment)},
     )
     for update in machine.missing:
         yield Row(

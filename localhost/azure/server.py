@@ -1,12 +1,15 @@
 """The local Azure over HTTP, on the loopback interface only, with its log and its control routes.
 
 It wants no token and says in the log whether one came. Under `/_local/` are the routes that Azure does not have:
-`GET calls`, `GET installs`, `GET fleet`, `POST faults`.
+`GET calls`, `GET installs`, `GET fleet`, and `faults`: GET explains and shows them, POST sets them.
 """
 
+import asyncio
+import inspect
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from http import HTTPStatus
 
 from aiohttp import web
@@ -14,12 +17,15 @@ from aiohttp import web
 from localhost.azure.calls import Call
 from localhost.azure.documents import machine_document
 from localhost.azure.errors import invalid_parameter
+from localhost.azure.exchange import Asked, Reply
 from localhost.azure.faults import Faults
 from localhost.azure.misbehaviour import troubled_reply
-from localhost.azure.routes import Asked, Reply, machine_in
+from localhost.azure.routes import machine_in
 from localhost.azure.simulation import Simulation
 
 _LOOPBACK = "127.0.0.1"
+_LOOKS_EVERY = 0.1
+"""Seconds between two looks whether a client still waits for an answer that never comes."""
 
 
 class LocalAzure(Simulation):
@@ -33,6 +39,7 @@ class LocalAzure(Simulation):
                 web.get("/_local/calls", self._get_calls),
                 web.get("/_local/installs", self._get_installs),
                 web.get("/_local/fleet", self._get_fleet),
+                web.get("/_local/faults", self._get_faults),
                 web.post("/_local/faults", self._post_faults),
                 web.route("*", "/{path:.*}", self._answer),
             ]
@@ -51,7 +58,9 @@ class LocalAzure(Simulation):
         reply = troubled_reply(self, asked)
         # First the log, then the wire: what was accepted is known even if the reply never arrives.
         self.calls.record(self._call(request, reply))
-        if reply.dropped and request.transport:
+        if reply.cut == "hung":
+            await _until_gone(request)
+        if reply.cut == "dropped" and request.transport:
             request.transport.abort()
         if reply.body is None:
             return web.Response(status=reply.status, headers=reply.headers)
@@ -62,11 +71,12 @@ class LocalAzure(Simulation):
             at=self.now(),
             method=request.method,
             path=request.path,
-            status="dropped" if reply.dropped else int(reply.status),
+            status=reply.cut or int(reply.status),
             machine=machine_in(request.path),
             client_request_id=request.headers.get("x-ms-client-request-id"),
             operation=reply.started.operation if reply.started else None,
             activity=reply.started.activity_id if reply.started else None,
+            throttled=reply.throttled_by,
             authorized="Authorization" in request.headers,
         )
 
@@ -83,6 +93,9 @@ class LocalAzure(Simulation):
                 for machine in self.machines()
             ]
         )
+
+    async def _get_faults(self, request: web.Request) -> web.Response:
+        return web.json_response({"help": inspect.getdoc(Faults), "faults": asdict(self.faults)})
 
     async def _post_faults(self, request: web.Request) -> web.Response:
         try:
@@ -107,6 +120,13 @@ async def serve(local_azure: LocalAzure, port: int = 0) -> AsyncIterator[str]:
         yield f"http://{_LOOPBACK}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+async def _until_gone(request: web.Request) -> None:
+    """Wait for the client to close the connection; a server that ends cancels it."""
+    # aiohttp can cancel the handler of a client that left, but then not only this one: what was sent must be done.
+    while request.transport and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(_LOOKS_EVERY)
 
 
 def _parsed(text: str) -> object:

@@ -18,6 +18,7 @@ import aiohttp
 
 from localhost.azure.faults import Faults
 from localhost.azure.generate import generate, subscription_id
+from localhost.azure.limits import Limits
 from localhost.azure.server import LocalAzure, serve
 from localhost.azurite import start_azurite
 from localhost.clocks import ManualClock
@@ -63,6 +64,7 @@ async def run_demo(options: DemoOptions, output: DemoOutput) -> bool:
             generate(options.machines, options.seed),
             now=clock.now,
             faults=Faults(seed=options.seed, drop_after_accept=LOST_REPLIES),
+            limits=Limits().in_steps(MINUTE),
         )
         async with (
             serve(azure) as arm,

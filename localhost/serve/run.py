@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from localhost.azure.generate import generate
+from localhost.azure.limits import Limits
 from localhost.azure.server import LocalAzure
 from localhost.azure.server import serve as serve_azure
 from localhost.azurite import start_azurite
 from localhost.clocks import ManualClock, ScaledClock
 from localhost.errors import LocalhostError
 from localhost.functions.host import Host
+from localhost.passing_time import MINUTE
 from localhost.serve.advance import ByHand, Lines
 from localhost.serve.certificate import Certificate
 from localhost.serve.greeting import greeting
@@ -75,6 +77,7 @@ async def _azure(options: ServeOptions, clock: Clock, *, calls: Path) -> AsyncIt
         generate(options.machines, options.seed),
         now=clock.now,
         faults=options.faults,
+        limits=Limits() if options.speed else Limits().in_steps(MINUTE),
         install_time=options.install_time,
         calls_file=calls,
     )

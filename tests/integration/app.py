@@ -12,6 +12,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from localhost.azure.faults import Faults
 from localhost.azure.generate import generate
+from localhost.azure.limits import Limits
 from localhost.azure.server import LocalAzure, serve
 from localhost.clocks import ManualClock
 from localhost.evidence import broken_invariants
@@ -88,7 +89,12 @@ async def running(
 ) -> AsyncIterator[App]:
     """The app over a generated fleet, its clock standing at *now*."""
     clock = ManualClock(now)
-    azure = LocalAzure(generate(machines, 1), now=clock.now, faults=faults)
+    azure = LocalAzure(
+        generate(machines, 1),
+        now=clock.now,
+        faults=faults,
+        limits=Limits().in_steps(timedelta(minutes=1)),
+    )
     subscription = azure.fleet.machines()[0].subscription
     async with (
         serve(azure) as arm,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from localhost.azure.exchange import Asked, Reply
 from localhost.azure.fleet import Fleet
-from localhost.azure.routes import Asked, Reply, reply_to
+from localhost.azure.routes import reply_to
 from localhost.azure.server import LocalAzure
 
 CONSENT = {
