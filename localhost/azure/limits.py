@@ -4,8 +4,9 @@
    `Retry-After`, and has no effect.
 2. Buckets exist per subscription and region: a machine's, or the one in an operation's path. What has no region counts
    in buckets of its own. Resource Graph has one bucket, the caller's.
-3. Tokens come back steadily, Resource Graph's all at once when its window is over. How Compute refills its buckets for
-   patch operations is not published: steadily is an assumption, `Refill.AT_ONCE` the other reading.
+3. Tokens come back steadily, Resource Graph's all at once when its window is over. How Compute refills its buckets is
+   not published: the recorded replies show none coming back for minutes, so that they do as Resource Graph's do;
+   `Refill.STEADILY` is the other reading.
 
 Sources: Azure Resource Manager, "Request limits and throttling"; Resource Graph, "Guidance for throttled requests"; the
 sizes of Compute's buckets are recorded (`x-ms-ratelimit-remaining-resource`).
@@ -19,6 +20,8 @@ from enum import Enum, auto
 from typing import Self
 
 _NO_TIME = timedelta()
+_THREE_MINUTES = timedelta(minutes=3)
+_THIRTY_MINUTES = timedelta(minutes=30)
 
 
 class Refill(Enum):
@@ -59,10 +62,10 @@ class Limits:
 
     writes: Allowance = Allowance(size=200, period=timedelta(seconds=20))
     reads: Allowance = Allowance(size=250, period=timedelta(seconds=10))
-    patches_3_min: Allowance = Allowance(size=190, period=timedelta(minutes=3))
-    patches_30_min: Allowance = Allowance(size=600, period=timedelta(minutes=30))
-    polls_3_min: Allowance = Allowance(size=15_000, period=timedelta(minutes=3))
-    polls_30_min: Allowance = Allowance(size=30_000, period=timedelta(minutes=30))
+    patches_3_min: Allowance = Allowance(size=190, period=_THREE_MINUTES, refill=Refill.AT_ONCE)
+    patches_30_min: Allowance = Allowance(size=600, period=_THIRTY_MINUTES, refill=Refill.AT_ONCE)
+    polls_3_min: Allowance = Allowance(size=15_000, period=_THREE_MINUTES, refill=Refill.AT_ONCE)
+    polls_30_min: Allowance = Allowance(size=30_000, period=_THIRTY_MINUTES, refill=Refill.AT_ONCE)
     queries: Allowance = Allowance(size=15, period=timedelta(seconds=5), refill=Refill.AT_ONCE)
 
     def in_steps(self, step: timedelta) -> Self:

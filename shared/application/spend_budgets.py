@@ -23,6 +23,7 @@ from shared.domain.budget import (
     cost,
     read_left,
     reserve,
+    throttled_by,
 )
 from shared.domain.dispatch import (
     DispatchRules,
@@ -62,7 +63,7 @@ class _Wish:
 
     demand: Demand
     seen: Seen | None
-    blocked_until: datetime | None
+    blocked_until: Mapping[Bucket, datetime]
 
 
 def _wishes(jobs: Iterable[JobGlance], rules: DispatchRules) -> dict[Place, _Wish]:
@@ -83,16 +84,17 @@ def _wish(jobs: list[JobGlance], rules: DispatchRules) -> _Wish:
         waiting=cost(job.machine_type for job in jobs if waits(job, rules)),
         reserved=cost(job.machine_type for job in jobs if is_in_flight(job)),
     )
-    throttled = [
-        job.not_before
-        for job in jobs
-        if job.phase is Phase.QUEUED and job.held_by is Reason.PATCH_BUDGET and job.not_before
-    ]
-    return _Wish(
-        demand=demand,
-        seen=_latest_word(jobs),
-        blocked_until=max(throttled, default=None),
-    )
+    return _Wish(demand=demand, seen=_latest_word(jobs), blocked_until=_waits(jobs))
+
+
+def _waits(jobs: list[JobGlance]) -> dict[Bucket, datetime]:
+    """Until when Azure has asked to wait, by the buckets that it spoke of."""
+    waits: dict[Bucket, datetime] = {}
+    for job in jobs:
+        if job.phase is Phase.QUEUED and job.held_by is Reason.PATCH_BUDGET and job.not_before:
+            for bucket in throttled_by(job.machine_type):
+                waits[bucket] = max(job.not_before, waits.get(bucket, job.not_before))
+    return waits
 
 
 def _latest_word(jobs: list[JobGlance]) -> Seen | None:

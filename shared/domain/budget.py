@@ -1,12 +1,13 @@
 """How many patch requests Azure still takes in one region of one subscription: token buckets, pure.
 
 A pass reserves what it dispatches, so that several passes never count on the same token. What Azure itself says is left
-replaces the estimate: less what is reserved and not yet sent, more what has been refilled since. Runs that wait for the
-same place share it evenly from when the last of them came: who has had least takes first.
+replaces the estimate, less what is reserved and not yet sent. Runs that wait for the same place share it evenly from
+when the last of them came: who has had least takes first.
 
-Sources: two buckets for patch operations of VMs are named in Azure's replies (`x-ms-ratelimit-remaining-resource`), how
-they are refilled is not published, so an even flow is assumed; writes are those of Azure Resource Manager
-(learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
+Two buckets for patch operations of VMs are named in Azure's replies (`x-ms-ratelimit-remaining-resource`). How they are
+refilled is not published, and recorded replies show no even flow: nothing is taken to come back before the bucket's
+whole time has passed, unless Azure says so. Where nothing is left one request may be sent for its word. Writes flow
+evenly (learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
 """
 
 from bisect import bisect_left
@@ -37,13 +38,18 @@ _CAPACITY: Tokens = {
     Bucket.PATCH_30_MINUTES: 600,
     Bucket.WRITES: 200,
 }
-_PER_SECOND: Mapping[Bucket, float] = {
-    Bucket.PATCH_3_MINUTES: 190 / 180,
-    Bucket.PATCH_30_MINUTES: 600 / 1800,
-    Bucket.WRITES: 10,
+_WRITES_PER_SECOND = 10
+_FULL_AFTER: Mapping[Bucket, timedelta] = {
+    Bucket.PATCH_3_MINUTES: timedelta(minutes=3),
+    Bucket.PATCH_30_MINUTES: timedelta(minutes=30),
 }
 _COST: Mapping[MachineType, tuple[Bucket, ...]] = {
     MachineType.AZURE_VM: tuple(Bucket),
+    MachineType.ARC_SERVER: (Bucket.WRITES,),
+    MachineType.SERVER: (),
+}
+_THROTTLED_BY: Mapping[MachineType, tuple[Bucket, ...]] = {
+    MachineType.AZURE_VM: tuple(_FULL_AFTER),
     MachineType.ARC_SERVER: (Bucket.WRITES,),
     MachineType.SERVER: (),
 }
@@ -52,6 +58,11 @@ _COST: Mapping[MachineType, tuple[Bucket, ...]] = {
 def cost(machine_types: Iterable[MachineType]) -> Counter[Bucket]:
     """What installs on machines of these types take: one token of each bucket that counts them."""
     return Counter(bucket for machine_type in machine_types for bucket in _COST[machine_type])
+
+
+def throttled_by(machine_type: MachineType) -> tuple[Bucket, ...]:
+    """The buckets that a 429 to an install on such a machine speaks of: the scarcest that count it."""
+    return _THROTTLED_BY[machine_type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -69,7 +80,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """How many tokens a bucket held at an instant."""
+    """How many tokens a bucket held when Azure said so, or after the last reservation that they covered.
+
+    Fewer than none: more were reserved than Azure had.
+    """
 
     tokens: float
     at: datetime
@@ -108,7 +122,7 @@ class Budget:
     place: Place
     levels: Mapping[Bucket, Level] = field(default_factory=dict)
     claims: Mapping[str, Claim] = field(default_factory=dict)
-    blocked_until: datetime | None = None
+    blocked_until: Mapping[Bucket, datetime] = field(default_factory=dict)
     seen_at: datetime | None = None
     etag: str = ""
 
@@ -125,17 +139,16 @@ def read_left(text: str) -> Tokens:
 
 def allowance(budget: Budget, run: str, demand: Demand, *, now: datetime) -> Tokens:
     """What *run* may take now of what it waits for."""
-    if budget.blocked_until and now < budget.blocked_until:
-        return dict.fromkeys(Bucket, 0)
     return {bucket: _share(budget, run, demand, bucket, now) for bucket in Bucket}
 
 
 def reserve(budget: Budget, run: str, demand: Demand, *, taken: Tokens, now: datetime) -> Budget:
     """The budget without what *run* takes, and with its claim as it is then."""
-    levels = {
-        bucket: Level(tokens=_tokens(budget, bucket, now) - taken.get(bucket, 0), at=now)
-        for bucket in Bucket
-    }
+    levels = dict(budget.levels)
+    for bucket, count in taken.items():
+        there = _tokens(budget, bucket, now)
+        if there >= 1:
+            levels[bucket] = Level(tokens=max(0.0, there - count), at=now)
     claim = Claim(
         waiting=Counter(demand.waiting) - Counter(taken),
         reserved=Counter(demand.reserved) + Counter(taken),
@@ -161,23 +174,27 @@ def corrected(
             others.update(claim.reserved)
     levels = dict(budget.levels)
     for bucket, left in seen.left.items():
-        there = _refilled(left, bucket, now - seen.at)
         open_claims = reserved.get(bucket, 0) + others[bucket]
-        levels[bucket] = Level(tokens=max(0.0, there - open_claims), at=now)
+        levels[bucket] = Level(tokens=left - open_claims, at=seen.at)
     return replace(budget, levels=levels, seen_at=seen.at)
 
 
-def blocked(budget: Budget, until: datetime | None) -> Budget:
-    """The budget of a place where Azure has asked to wait; the longest wait holds."""
-    if until is None or (budget.blocked_until and until <= budget.blocked_until):
-        return budget
-    return replace(budget, blocked_until=until)
+def blocked(budget: Budget, until: Mapping[Bucket, datetime]) -> Budget:
+    """The budget of a place where Azure has asked to wait; of each bucket the longest wait holds."""
+    waits = dict(budget.blocked_until)
+    for bucket, instant in until.items():
+        waits[bucket] = max(instant, waits.get(bucket, instant))
+    return replace(budget, blocked_until=waits)
 
 
 def _share(budget: Budget, run: str, demand: Demand, bucket: Bucket, now: datetime) -> int:
     """Fill up all who wait from where they stand, as far as the tokens go; the height is rounded up."""
+    if bucket in budget.blocked_until and now < budget.blocked_until[bucket]:
+        return 0
     wanted, had = demand.waiting.get(bucket, 0), _had(budget, run, bucket, now)
     tokens = int(_tokens(budget, bucket, now))
+    if not tokens and bucket in _FULL_AFTER:
+        return min(wanted, 1)
     rivals = _rivals(budget, run, bucket, now)
     standing = [(had, wanted), *((one.had.get(bucket, 0), one.waiting[bucket]) for one in rivals)]
 
@@ -212,13 +229,14 @@ def _is_fresh(claim: Claim, now: datetime) -> bool:
 
 
 def _tokens(budget: Budget, bucket: Bucket, now: datetime) -> float:
-    level = budget.levels.get(bucket)
+    """What there is now; where Azure has shown more than the known capacity, it is believed."""
+    level, capacity = budget.levels.get(bucket), _CAPACITY[bucket]
     if level is None:
-        return _CAPACITY[bucket]
-    return _refilled(level.tokens, bucket, now - level.at)
-
-
-def _refilled(tokens: float, bucket: Bucket, passed: timedelta) -> float:
-    """What *tokens* have grown to; where Azure has shown more than the known capacity, it is believed."""
-    grown = tokens + _PER_SECOND[bucket] * max(0.0, passed.total_seconds())
-    return min(grown, max(tokens, _CAPACITY[bucket]))
+        return capacity
+    passed = max(timedelta(0), now - level.at)
+    if bucket in _FULL_AFTER:
+        is_full = passed >= _FULL_AFTER[bucket]
+        grown = capacity if is_full else 0.0
+    else:
+        grown = min(capacity, level.tokens + _WRITES_PER_SECOND * passed.total_seconds())
+    return max(0.0, level.tokens, grown)

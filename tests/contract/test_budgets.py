@@ -23,7 +23,7 @@ def a_budget(place: Place) -> Budget:
         place=place,
         levels={Bucket.WRITES: Level(tokens=12.5, at=NOW)},
         claims={"/run": CLAIM},
-        blocked_until=NOW,
+        blocked_until={Bucket.WRITES: NOW},
         seen_at=NOW,
     )
 

@@ -20,6 +20,7 @@ from shared.domain.budget import (
     cost,
     read_left,
     reserve,
+    throttled_by,
 )
 from shared.domain.machine import MachineType
 
@@ -65,11 +66,29 @@ def test_a_place_that_nobody_has_used_is_full() -> None:
     assert allowed(FULL) == {SHORT: 190, LONG: 600, WRITES: 200}
 
 
-def test_what_is_taken_comes_back_as_time_passes_and_never_above_the_full_bucket() -> None:
-    budget = taken(FULL, {SHORT: 190, LONG: 190, WRITES: 190})
-    assert allowed(budget) == {SHORT: 0, LONG: 410, WRITES: 10}
-    assert allowed(budget, now=NOW + MINUTE)[SHORT] == 63
-    assert allowed(budget, now=NOW + 60 * MINUTE) == allowed(FULL)
+def test_writes_flow_evenly_and_never_above_the_full_bucket() -> None:
+    budget = taken(FULL, {WRITES: 200})
+    for seconds, there in ((0, 0), (5, 50), (20, 200), (60, 200)):
+        assert allowed(budget, now=NOW + timedelta(seconds=seconds))[WRITES] == there
+
+
+def test_patch_operations_come_back_when_the_time_of_their_bucket_is_over() -> None:
+    budget = taken(FULL, {SHORT: 100, LONG: 100})
+    for minutes, short, long in ((0, 90, 500), (2.99, 90, 500), (3, 190, 500), (30, 190, 600)):
+        found = allowed(budget, now=NOW + minutes * MINUTE)
+        assert (found[SHORT], found[LONG]) == (short, long)
+
+
+def test_where_nothing_is_left_one_request_may_ask_for_azures_word() -> None:
+    budget = taken(FULL, {SHORT: 190, LONG: 600, WRITES: 200})
+    assert allowed(budget) == {SHORT: 1, LONG: 1, WRITES: 0}
+
+
+def test_what_asks_for_a_word_does_not_put_off_the_refill() -> None:
+    budget = taken(FULL, {SHORT: 190})
+    for minute in (1, 2):
+        budget = taken(budget, {SHORT: 1}, at=NOW + minute * MINUTE)
+    assert allowed(budget, now=NOW + 3 * MINUTE)[SHORT] == 190
 
 
 def test_a_clock_behind_the_writers_takes_nothing_back() -> None:
@@ -129,24 +148,32 @@ def test_from_when_the_last_came_all_runs_get_the_same_and_no_token_is_left_lyin
     for minute in range(40):
         for run in "abc"[: 1 + minute // 10]:
             now = NOW + minute * MINUTE
-            tokens = {LONG: allowed(budget, run=run, now=now)[LONG]}
+            tokens = {WRITES: allowed(budget, run=run, now=now)[WRITES]}
             if minute >= 20:
-                got[run] += tokens[LONG]
+                got[run] += tokens[WRITES]
             budget = reserve(budget, run, ALL, taken=tokens, now=now)
-    assert sum(got.values()) == pytest.approx(400, abs=20), "twenty a minute"
-    assert max(got.values()) - min(got.values()) <= 20
+    assert sum(got.values()) == 20 * 200
+    assert max(got.values()) - min(got.values()) <= 200
 
 
 def test_where_azure_has_asked_to_wait_nothing_may_be_taken_until_then() -> None:
-    budget = blocked(FULL, NOW + MINUTE)
-    assert set(allowed(budget).values()) == {0}
+    budget = blocked(FULL, {SHORT: NOW + MINUTE})
+    assert allowed(budget) == {SHORT: 0, LONG: 600, WRITES: 200}
     assert allowed(budget, now=NOW + MINUTE) == allowed(FULL)
 
 
 def test_of_two_waits_the_longer_holds() -> None:
-    budget = blocked(blocked(FULL, NOW + MINUTE), NOW)
-    assert budget.blocked_until == NOW + MINUTE
-    assert blocked(budget, None) == budget
+    budget = blocked(blocked(FULL, {SHORT: NOW + MINUTE}), {SHORT: NOW, LONG: NOW})
+    assert budget.blocked_until == {SHORT: NOW + MINUTE, LONG: NOW}
+
+
+def test_a_vm_is_throttled_by_patch_operations_and_an_arc_server_by_writes() -> None:
+    vm, arc, server = MachineType
+    assert (throttled_by(vm), throttled_by(arc), throttled_by(server)) == (
+        (SHORT, LONG),
+        (WRITES,),
+        (),
+    )
 
 
 def seen(left: Tokens, *, at: datetime = NOW) -> Seen:
@@ -167,9 +194,11 @@ def test_azures_word_gives_back_what_was_reserved_and_never_sent() -> None:
     assert allowed(found)[SHORT] == 170
 
 
-def test_a_word_grows_with_the_time_since_it_was_said() -> None:
-    found = corrected(FULL, "a", seen=seen({LONG: 0}), reserved={}, now=NOW + 3 * MINUTE)
-    assert allowed(found, now=NOW + 3 * MINUTE)[LONG] == 60
+def test_a_word_ages_from_when_it_was_said() -> None:
+    word = seen({SHORT: 0, WRITES: 0})
+    found = corrected(FULL, "a", seen=word, reserved={}, now=NOW + 2 * MINUTE)
+    assert allowed(found, now=NOW + 2 * MINUTE) == {SHORT: 1, LONG: 600, WRITES: 200}
+    assert allowed(found, now=NOW + 3 * MINUTE)[SHORT] == 190
 
 
 def test_a_word_that_is_known_already_changes_nothing() -> None:
@@ -185,8 +214,11 @@ def test_azure_is_believed_when_it_allows_more_than_is_known() -> None:
 
 
 def test_more_reserved_than_there_is_leaves_nothing() -> None:
-    found = corrected(FULL, "a", seen=seen({SHORT: 5}), reserved={SHORT: 30}, now=NOW)
-    assert allowed(found)[SHORT] == 0
+    word = seen({SHORT: 5, WRITES: 5})
+    found = corrected(FULL, "a", seen=word, reserved={SHORT: 30, WRITES: 30}, now=NOW)
+    assert allowed(found)[WRITES] == 0
+    assert allowed(found)[SHORT] == 1
+    assert allowed(found, now=NOW + timedelta(seconds=4))[WRITES] == 15, "what is owed comes first"
 
 
 def test_claims_that_nobody_renewed_are_forgotten() -> None:

@@ -1,0 +1,126 @@
+"""What the campaign finds in the log of calls and in the changes of jobs."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from localhost.azure.calls import Call
+from localhost.azure.exchange import Cut
+from localhost.campaign.findings import Asked, crowded, repeated, unstopped
+from localhost.campaign.journal import Called, Changed, Entry
+from localhost.campaign.requests import Acknowledged
+from shared.adapters.storage.keys import id_to_key
+from shared.application.start_job import client_request_id
+from shared.domain.machine import MachineType
+from shared.domain.records import Job, Run, RunId, RunKind, job_key
+from tests.builders import CONFIGURATION, SUBSCRIPTION, WINDOW_OPENS, a_machine
+
+MINUTE = timedelta(minutes=1)
+MACHINE = a_machine()
+ONE = RunId(configuration_id=CONFIGURATION, key="20260602020000")
+OTHER = RunId(configuration_id=CONFIGURATION, key="20260602020101")
+
+
+def order(run: RunId = ONE, *, status: int | Cut = 202, at: datetime = WINDOW_OPENS) -> Call:
+    return Call(
+        at=at,
+        method="POST",
+        path=f"{MACHINE.id}/installPatches",
+        status=status,
+        machine=MACHINE.id,
+        client_request_id=client_request_id(run, job_key(MACHINE.id)),
+    )
+
+
+def asked(run_id: RunId, *calls: Call, **more: Any) -> Asked:
+    run = Run(
+        configuration_id=run_id.configuration_id,
+        key=run_id.key,
+        kind=RunKind.SCHEDULED,
+        starts_at=WINDOW_OPENS,
+        duration=timedelta(hours=2),
+        created_at=WINDOW_OPENS,
+        created_by="timer",
+    )
+    job = Job(
+        key=job_key(MACHINE.id),
+        machine_id=MACHINE.id,
+        machine_type=MachineType.AZURE_VM,
+        subscription=SUBSCRIPTION,
+        **more,
+    )
+    return Asked(run=run, job=job, calls=calls)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "found"),
+    [
+        pytest.param([202], 0, id="accepted"),
+        pytest.param([429, 409, 202], 0, id="refused, and asked again"),
+        pytest.param(["dropped"], 0, id="lost"),
+        pytest.param(["dropped", 409], 1, id="lost, and asked again"),
+        pytest.param(["hung", 202], 1, id="no answer, and asked again"),
+        pytest.param([503, 202], 1, id="a server error, and asked again"),
+        pytest.param([408, 202], 1, id="a time-out, and asked again"),
+        pytest.param([202, 202, 202], 2, id="accepted three times"),
+    ],
+)
+def test_what_is_in_doubt_may_not_be_asked_for_again(
+    statuses: Sequence[int | Cut], found: int
+) -> None:
+    calls = [order(status=status) for status in statuses]
+    assert len(list(repeated([asked(ONE, *calls)]))) == found
+
+
+def change(state: str, run: RunId, minutes: int) -> Changed:
+    return Changed(
+        at=WINDOW_OPENS + minutes * MINUTE,
+        run=id_to_key(run.text),
+        key=job_key(MACHINE.id),
+        machine=MACHINE.key,
+        state=state,
+    )
+
+
+def call(run: RunId, minutes: int) -> Called:
+    return Called(call=order(run, at=WINDOW_OPENS + minutes * MINUTE))
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        pytest.param([change("starting", ONE, 0), call(ONE, 0)], 0, id="its own"),
+        pytest.param([change("started", ONE, 0), call(OTHER, 1)], 1, id="started"),
+        pytest.param([change("uncertain", ONE, 0), call(OTHER, 1)], 1, id="uncertain"),
+        pytest.param(
+            [change("started", ONE, 0), change("Succeeded", ONE, 1), call(OTHER, 2)], 0, id="ended"
+        ),
+        pytest.param(
+            [change("starting", ONE, 0), change("queued", ONE, 1), call(OTHER, 2)], 0, id="refused"
+        ),
+        pytest.param([change("Unknown", ONE, 0), call(OTHER, 59)], 1, id="unknown"),
+        pytest.param([change("Unknown", ONE, 0), call(OTHER, 60)], 0, id="unknown for long"),
+    ],
+)
+def test_a_machine_has_one_job_at_a_time(entries: Sequence[Entry], found: int) -> None:
+    jobs = [asked(ONE), asked(OTHER)]
+    assert len(list(crowded(entries, jobs, unknown_holds=60 * MINUTE))) == found
+
+
+@pytest.mark.parametrize(
+    ("prefix", "minutes", "found"),
+    [
+        pytest.param(ONE.text, 1, 1, id="this run, after it"),
+        pytest.param(ONE.text, -1, 0, id="this run, before it"),
+        pytest.param(OTHER.text, 1, 0, id="another run"),
+        pytest.param(CONFIGURATION, 1, 1, id="its configuration"),
+        pytest.param(CONFIGURATION[:-1], 1, 0, id="a configuration that begins alike"),
+    ],
+)
+def test_nothing_starts_after_it_was_stopped(prefix: str, minutes: int, found: int) -> None:
+    stopped_at = WINDOW_OPENS + 10 * MINUTE
+    asks = order(at=stopped_at + minutes * MINUTE)
+    acknowledged = Acknowledged(stopped={prefix.lower(): stopped_at})
+    assert len(list(unstopped([asked(ONE, asks)], acknowledged))) == found
