@@ -8,10 +8,12 @@ goes on in an answer that may have changed since, as Resource Graph's does.
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -36,6 +38,9 @@ _COLUMNS = (
     "properties",
 )
 _DYNAMIC = ("tags", "properties")
+_INSTANT = re.compile(r"(?<=\bdatetime\()\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z(?=\))")
+_SOME_INSTANT = "2000-01-01T00:00:00.000000Z"
+_OWN_TIME_OR_PARAMETERS = re.compile(r"\b(now|ago|declare)\b")
 _STRCMP = "let strcmp = (a: string, b: string) { iff(a == b, 0, iff(a > b, 1, -1)) };\n"
 
 
@@ -119,16 +124,14 @@ class ResourceGraph:
         """
         self._show(query.subscriptions)
         try:
-            sql = duckdb_kql.to_sql(
-                _STRCMP + query.text, schema=_schema(), allow_write=False, query_now=now
-            )
-            cursor = self._database.execute(str(sql), sql.parameters)
+            sql, parameters = translated(query.text, now)
+            cursor = self._database.execute(sql, parameters)
             columns = [(column[0], _reader(str(column[1]))) for column in cursor.description]
             cursor.fetchmany(query.skip)
             rows = cursor.fetchmany(query.top + 1)
             total = query.skip + len(rows)
             if len(rows) > query.top:
-                total = self._count(str(sql), sql.parameters)
+                total = self._count(sql, parameters)
         except (duckdb_kql.KqlError, duckdb.Error) as error:
             raise _invalid(str(error)) from error
         data = [_document(columns, row) for row in rows[: query.top]]
@@ -161,6 +164,25 @@ class ResourceGraph:
         counted = f"select count(*) from ({sql})"  # noqa: S608
         found = self._database.execute(counted, parameters).fetchone()
         return int(found[0]) if found else 0
+
+
+def translated(text: str, now: datetime) -> tuple[str, Any]:
+    """The query as SQL, and its parameters; those that differ by one instant only are parsed once, for it is dear."""
+    instants = _INSTANT.findall(text)
+    if len(instants) != 1 or _OWN_TIME_OR_PARAMETERS.search(text):
+        sql = to_sql(text, now)
+        return str(sql), sql.parameters
+    return _remembered(_INSTANT.sub(_SOME_INSTANT, text)).replace(_SOME_INSTANT, instants[0]), {}
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> str:
+    return str(to_sql(text, now=None))
+
+
+def to_sql(text: str, now: datetime | None) -> Any:
+    """The query as the engine translates it, with its parameters; raises `KqlError`."""
+    return duckdb_kql.to_sql(_STRCMP + text, schema=_schema(), allow_write=False, query_now=now)
 
 
 def half(answer: dict[str, Any], body: object) -> dict[str, Any]:

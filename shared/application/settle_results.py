@@ -22,7 +22,9 @@ from shared.domain.updates import UpdateRecord
 _log = logging.getLogger(__name__)
 
 _INCOMPLETE = timedelta(minutes=5)
-"""How long a result waits for its updates, which come a little later."""
+"""How long a result waits for the rest of its updates, which come a little later."""
+_UNSEEN = timedelta(hours=1)
+"""How long for the first of them: whoever was asked directly may answer long before the reports show any."""
 
 
 async def settle(
@@ -72,8 +74,7 @@ def _updates_of(
     if heard.updates is None:
         return None
     records = heard.updates.get(report.activity_id.lower(), ())
-    # They appear a little later than the result.
-    is_early = now - report.modified_at < _INCOMPLETE
+    is_early = now - report.modified_at < (_INCOMPLETE if records else _UNSEEN)
     return None if is_early and len(records) < report.counts.total else records
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,6 +26,7 @@ class TroubledFleet(MemoryFleet):
 
     reports_fail = False
     updates_fail = False
+    updates_shown_at = datetime.min.replace(tzinfo=UTC)
 
     async def changed_since(
         self, instant: datetime, *, limit: int
@@ -40,6 +41,8 @@ class TroubledFleet(MemoryFleet):
     ) -> Mapping[str, tuple[UpdateRecord, ...]]:
         if self.updates_fail:
             raise UnavailableError("Resource Graph is away.")
+        if self._clock.now() < self.updates_shown_at:
+            return {}
         return await super().updates_of(expected, limit=limit)
 
 
@@ -207,3 +210,26 @@ async def test_job_is_not_written_while_its_install_goes_on_at_the_same_address(
     await drill.run_until(WINDOW_OPENS + HOUR)
     (job,) = await drill.jobs()
     assert (job.phase, job.etag) == (Phase.STARTED, started.etag)
+
+
+@pytest.mark.parametrize(
+    ("shown_after", "ended_after", "installed"),
+    [
+        pytest.param(0, 7, 1, id="with the result"),
+        pytest.param(40, 40, 1, id="long after the result"),
+        pytest.param(120, 65, 0, id="not within an hour"),
+    ],
+)
+async def test_result_waits_an_hour_for_the_first_of_its_updates(
+    shown_after: int, ended_after: int, installed: int
+) -> None:
+    drill = TroubledDrill()
+    await drill.start()
+    drill.troubled.updates_shown_at = WINDOW_OPENS + shown_after * MINUTE
+    while (await drill.jobs())[0].outcome is None:
+        await drill.run_until(drill.clock.instant + MINUTE)
+    (job,) = await drill.jobs()
+    assert drill.clock.instant - WINDOW_OPENS == pytest.approx(ended_after * MINUTE, abs=2 * MINUTE)
+    assert (job.outcome, job.counts.installed) == (Outcome.SUCCEEDED, installed)
+    assert ("showed 0" in job.message) is (installed == 0)
+    assert not await drill.broken()

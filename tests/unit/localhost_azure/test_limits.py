@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from localhost.azure.fleet import Fleet
-from localhost.azure.limits import Allowance, Charge, Cost, Limits, Meter, Refill
+from localhost.azure.limits import Allowance, Charge, Cost, Limits, Meter
 from localhost.azure.server import LocalAzure
 from tests.unit.localhost_azure.estate import SUBSCRIPTION, StandingClock, machine
 

@@ -1,6 +1,7 @@
 """Resource Graph's query language, replies and refusals, as the product's queries need them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from localhost.azure.errors import ArmError
 from localhost.azure.fleet import Fleet
 from localhost.azure.generate import generate
+from localhost.azure.resource_graph import to_sql, translated
 from localhost.azure.server import LocalAzure
 from tests.unit.localhost_azure.estate import SUBSCRIPTION, StandingClock, machine
 
@@ -137,3 +139,22 @@ def test_refused_query_leaves_the_tables_usable(azure: LocalAzure) -> None:
     with pytest.raises(ArmError):
         azure.query({"query": "nosuchtable"})
     assert len(names(azure, "resources")) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources | where todatetime(tags.at) >= datetime(2026-03-01T12:00:00.000001Z)",
+        "resources | where tags.at == 'datetime(2026-03-01T12:00:00.000001Z)'",
+        "resources | where datetime(2026-03-01T12:00:00.000001Z) < datetime(2026-03-02T12:00:00.000001Z)",
+        "resources | where todatetime(tags.at) >= ago(1d)",
+        "resources | where datetime(2026-03-01T12:00:00.000001Z) < now()",
+        "resources",
+    ],
+)
+def test_a_translation_that_is_remembered_is_the_one_that_would_be_made(text: str) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    for at in ("2026-03-01", "2027-04-05", "2000-01-01"):
+        query = text.replace("2026-03-01", at)
+        made = to_sql(query, now)
+        assert translated(query, now) == (str(made), made.parameters)
