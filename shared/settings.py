@@ -85,7 +85,7 @@ class Settings(BaseSettings):
             case "authority":
                 return cloud.authority
         endpoint = str(info.data["arm_endpoint"])
-        if endpoint == cloud.arm_endpoint:
+        if endpoint.rstrip("/").lower() == cloud.arm_endpoint:
             return cloud.arm_scope
         return f"{endpoint.rstrip('/')}/.default"
 

@@ -84,8 +84,9 @@ class QueryQuota(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._left = _QUERY_QUOTA
+        self._left = 0
         self._asking = 0
+        self._turn = asyncio.Lock()
         self._resets_at = clock.now()
 
     async def send(
@@ -103,11 +104,13 @@ class QueryQuota(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return response
 
     async def _take_turn(self) -> None:
-        if self._left <= 0:
-            await self._clock.sleep(max(timedelta(0), self._resets_at - self._clock.now()))
-            # Of those who waited the first finds it still empty.
-            self._left = self._left if self._left > 0 else _QUERY_QUOTA
-        self._left -= 1
+        async with self._turn:
+            if self._left <= 0:
+                await self._clock.sleep(max(timedelta(0), self._resets_at - self._clock.now()))
+                if self._left <= 0:  # unless a reply has said otherwise meanwhile
+                    self._left = _QUERY_QUOTA - self._asking
+                    self._resets_at = self._clock.now() + _QUERY_PERIOD
+            self._left -= 1
 
     def _note(self, headers: Mapping[str, str]) -> None:
         left = headers.get("x-ms-user-quota-remaining", "")
@@ -166,7 +169,7 @@ def _period(text: str | None) -> timedelta:
 def must_be_https(endpoint: str) -> bool:
     """True for https, False for plain http on this machine; raises `InvalidRequestError` for the rest."""
     parts = urlsplit(endpoint)
-    if parts.scheme == "https" and parts.hostname:
+    if parts.scheme == "https" and parts.hostname and parts.username is None:
         return True
     if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
         return False

@@ -4,18 +4,30 @@ Scopes and static machines become one row each in the run's partition. A pass th
 what is no longer attached is taken out again, since nothing is dispatched before the run is marked as frozen. Only rows
 that were seen under the lease are taken out, by ETag: a pass that was overtaken removes nothing of its successor's. The
 lease is prolonged while the freeze goes on, so that many assignments or a slow storage don't make it start anew.
+
+Many machines that are assigned by themselves are looked up in the inventory, for Azure's budgets go by region. A few
+are not worth the question, and none is left out because the inventory does not know it.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from shared.application.callers import TIMER
 from shared.application.change_run import change_leased
 from shared.application.concurrency import gather_bounded
 from shared.application.ports import FrozenScope, Services, StaleError, StoredAssignment
+from shared.application.read_inventory import read_page
 from shared.domain.ids import ResourceId
-from shared.domain.machine import MachineType
+from shared.domain.machine import Machine, MachineType
 from shared.domain.records import Cancellation, Job, Run, job_key
 from shared.domain.run import Reason
+from shared.domain.scope import Filter, Scope
+from shared.errors import UnavailableError
+
+_FEW = 100
+"""Machines of a subscription whose regions need not be known: no budget holds so few back."""
 
 
 async def freeze_run(services: Services, run: Run) -> Run:
@@ -62,11 +74,33 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
                 scopes.append(_scope(assignment))
             else:
                 jobs.append(_job(assignment.scope_id, matched_by=assignment.id))
+    jobs = await _with_locations(services, run, jobs)
     wanted = {job.key for job in jobs} | {scope.key for scope in scopes}
     await services.jobs.remove(run.id, {k: etag for k, etag in there.items() if k not in wanted})
     await services.jobs.insert(run.id, jobs)
     puts = (services.jobs.put_scope(run.id, scope) for scope in scopes)
     await gather_bounded(puts, services.limits.parallel)
+
+
+async def _with_locations(services: Services, run: Run, jobs: Sequence[Job]) -> list[Job]:
+    counts = Counter(job.subscription.lower() for job in jobs)
+    locations: dict[str, str] = {}
+    for subscription in sorted(one for one, count in counts.items() if count > _FEW):
+        with suppress(UnavailableError):
+            async for machine in _machines(services, run, subscription):
+                locations[job_key(machine.id)] = machine.location
+    return [replace(job, location=locations.get(job.key, "")) for job in jobs]
+
+
+async def _machines(services: Services, run: Run, subscription: str) -> AsyncIterator[Machine]:
+    everything = Scope(assignment_id="", subscription=subscription, filter=Filter())
+    after: str | None = ""
+    while after is not None:
+        run = await _prolonged(services, run)
+        page = await read_page(services, everything, after=after, since=run.created_at)
+        for machine in page.machines:
+            yield machine
+        after = page.last
 
 
 async def _prolonged(services: Services, run: Run) -> Run:

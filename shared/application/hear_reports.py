@@ -52,18 +52,24 @@ def key_of(one: Waiting) -> tuple[str, str]:
 
 
 async def read_reports(services: Services, waiting: Sequence[Waiting]) -> AsyncIterator[Heard]:
-    """What the bulk reports say of these jobs, page by page; raises `UnavailableError`."""
+    """What the bulk reports say of these jobs, page by page; raises `UnavailableError`.
+
+    Those whose request was lost come last: which of several installs is theirs is known when all have been seen.
+    """
     index = _Index(waiting)
     since = await _since(services, waiting)
+    lost = Heard()
     async for page in services.reports.changed_since(since, limit=services.limits.report_page):
         heard = Heard()
         for report in page:
             if one := index.find(report):
-                heard.hear(one, report)
+                (heard if one.job.activity_id else lost).hear(one, report)
         for one in heard.jobs.values():
             index.forget(one)
         if heard.jobs:
             yield heard
+    if lost.jobs:
+        yield lost
 
 
 async def _since(services: Services, waiting: Sequence[Waiting]) -> datetime:
@@ -101,11 +107,8 @@ class _Index:
         return next((one for one in candidates if may_be_of(report, one.job)), None)
 
     def forget(self, one: Waiting) -> None:
-        """A job that was heard of is not looked for any more."""
-        if one.job.activity_id:
-            self._by_activity.pop(one.job.activity_id.lower(), None)
-        else:
-            self._by_machine[one.job.machine_id.lower()].remove(one)
+        """A job that was heard of by its activity id is not looked for any more."""
+        del self._by_activity[one.job.activity_id.lower()]
 
 
 async def ask_directly(services: Services, unheard: Sequence[Waiting], now: datetime) -> Heard:

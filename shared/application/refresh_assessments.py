@@ -1,7 +1,8 @@
 """Assessments that a preview asks for: of machines whose latest one is missing or older than wanted.
 
-Only machines that can be assessed now are asked, none again while a request of the last half hour is unanswered, and
-never more than one request may mean. Each request is recorded as one by hand is, under whoever wanted the preview.
+Only machines that can be assessed now are asked, none again within half an hour of a request without a newer
+assessment, whatever Azure said to it, and never more than one request may mean. Each request is recorded as one by hand
+is, under whoever wanted the preview.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,10 +40,7 @@ async def refresh_assessments(
         and is_outdated(known.get(one.key), age=age, now=now)
     ]
     latest = await gather_bounded(
-        (
-            services.machine_requests.latest_accepted(one.key, RequestKind.ASSESS)
-            for one in outdated
-        ),
+        (services.machine_requests.latest(one.key, RequestKind.ASSESS) for one in outdated),
         services.limits.parallel,
     )
     pending = {

@@ -4,9 +4,10 @@ What the workers were told is in the job rows, and corrects the estimate once a 
 that dies after reserving has wasted tokens, which are refilled, and none has been counted on twice.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.application.concurrency import gather_bounded
 from shared.application.ports import Services, StaleError
@@ -30,31 +31,39 @@ from shared.domain.dispatch import (
     is_in_flight,
     place_of,
     plan,
+    room,
     spent,
     takes_tokens,
+    turn,
     waits,
 )
 from shared.domain.machine import MachineType
 from shared.domain.records import JobChange, JobGlance, RunId
 from shared.domain.run import Phase, Reason
 
+_NEWS = timedelta(minutes=2)
+"""How long what a worker was told is passed on: a pass comes each minute."""
+
 
 async def plan_within_budgets(
     services: Services, run_id: RunId, jobs: Mapping[str, JobGlance], rules: DispatchRules
 ) -> list[JobChange]:
     """The plan, and the tokens that it takes are reserved."""
-    wishes = _wishes(jobs.values(), rules)
+    rows = list(jobs.values())
+    wishes = _wishes(rows, rules)
     if not wishes:
-        return plan(list(jobs.values()), rules)
-    budgets = _Budgets(services, run_id.text.lower(), wishes, rules.now)
+        return plan(rows, rules)
+    # Short, for hundreds of runs may claim of one place.
+    run = hashlib.sha256(run_id.text.lower().encode()).hexdigest()[:16]
+    budgets = _Budgets(services, run, wishes, rules.now)
     allowed = await budgets.allowances()
-    changes = plan(list(jobs.values()), rules.within(allowed))
+    changes = plan(rows, rules.within(allowed))
     taken = spent(jobs, changes)
     granted = await budgets.reserve(taken)
     if all(granted[place] == tokens for place, tokens in taken.items()):
         return changes
     # Another pass was faster: what it left is enough for a smaller plan.
-    return plan(list(jobs.values()), rules.within(granted))
+    return plan(rows, rules.within(granted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +75,35 @@ class _Wish:
     blocked_until: Mapping[Bucket, datetime]
 
 
-def _wishes(jobs: Iterable[JobGlance], rules: DispatchRules) -> dict[Place, _Wish]:
-    """By place, where jobs wait for tokens."""
+def _wishes(jobs: Sequence[JobGlance], rules: DispatchRules) -> dict[Place, _Wish]:
+    """By place, where jobs wait for tokens, or were told something that the others have to know."""
     by_place: dict[Place, list[JobGlance]] = {}
-    for job in jobs:
+    most = room(jobs, rules)
+    for job in sorted(jobs, key=turn):
         if job.machine_type is not MachineType.SERVER and takes_tokens(job):
             by_place.setdefault(place_of(job), []).append(job)
     return {
-        place: _wish(some, rules)
+        place: _wish(some, rules, most)
         for place, some in by_place.items()
-        if any(waits(job, rules) for job in some)
+        if any(waits(job, rules) or _was_told(job, rules) for job in some)
     }
 
 
-def _wish(jobs: list[JobGlance], rules: DispatchRules) -> _Wish:
+def _was_told(job: JobGlance, rules: DispatchRules) -> bool:
+    is_new = job.starting_at is not None and rules.now - job.starting_at <= _NEWS
+    return is_new and bool(job.budget_left or job.held_by is Reason.PATCH_BUDGET)
+
+
+def _wish(jobs: Sequence[JobGlance], rules: DispatchRules, most: int) -> _Wish:
+    """*jobs* are those of one place by their turns, of which *most* may go now, whatever the budgets allow."""
     demand = Demand(
-        waiting=cost(job.machine_type for job in jobs if waits(job, rules)),
+        waiting=cost([job.machine_type for job in jobs if waits(job, rules)][:most]),
         reserved=cost(job.machine_type for job in jobs if is_in_flight(job)),
     )
     return _Wish(demand=demand, seen=_latest_word(jobs), blocked_until=_waits(jobs))
 
 
-def _waits(jobs: list[JobGlance]) -> dict[Bucket, datetime]:
+def _waits(jobs: Sequence[JobGlance]) -> dict[Bucket, datetime]:
     """Until when Azure has asked to wait, by the buckets that it spoke of."""
     waits: dict[Bucket, datetime] = {}
     for job in jobs:
@@ -97,7 +113,7 @@ def _waits(jobs: list[JobGlance]) -> dict[Bucket, datetime]:
     return waits
 
 
-def _latest_word(jobs: list[JobGlance]) -> Seen | None:
+def _latest_word(jobs: Sequence[JobGlance]) -> Seen | None:
     """What Azure said last; of several words at one instant the lowest, which came last."""
     words = [
         (job.starting_at, job.budget_left) for job in jobs if job.starting_at and job.budget_left

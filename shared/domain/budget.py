@@ -106,6 +106,11 @@ class Claim:
     had: Tokens
     at: datetime
 
+    @property
+    def wants(self) -> bool:
+        """Whether there is anything in it that the others have to know."""
+        return any(self.waiting.values()) or any(self.reserved.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -148,18 +153,23 @@ def reserve(budget: Budget, run: str, demand: Demand, *, taken: Tokens, now: dat
     for bucket, count in taken.items():
         there = _tokens(budget, bucket, now)
         if there >= 1:
-            levels[bucket] = Level(tokens=max(0.0, there - count), at=now)
+            # A worker whose clock is behind must not let the same seconds flow in again.
+            at = max(now, levels[bucket].at) if bucket in levels else now
+            levels[bucket] = Level(tokens=max(0.0, there - count), at=at)
     claim = Claim(
         waiting=Counter(demand.waiting) - Counter(taken),
         reserved=Counter(demand.reserved) + Counter(taken),
         had={
-            bucket: _had(budget, run, bucket, now) + taken.get(bucket, 0)
+            # Whoever leaves what it was offered has had it: a run that something else holds saves nothing up.
+            bucket: _had(budget, run, bucket, now)
+            + max(taken.get(bucket, 0), _share(budget, run, demand, bucket, now))
             for bucket in demand.waiting
         },
         at=now,
     )
-    fresh = {key: one for key, one in budget.claims.items() if _is_fresh(one, now)}
-    return replace(budget, levels=levels, claims={**fresh, run: claim})
+    claims = {**budget.claims, run: claim}
+    wanting = {key: one for key, one in claims.items() if _is_fresh(one, now) and one.wants}
+    return replace(budget, levels=levels, claims=wanting)
 
 
 def corrected(
@@ -194,7 +204,7 @@ def _share(budget: Budget, run: str, demand: Demand, bucket: Bucket, now: dateti
     wanted, had = demand.waiting.get(bucket, 0), _had(budget, run, bucket, now)
     tokens = int(_tokens(budget, bucket, now))
     if not tokens and bucket in _FULL_AFTER:
-        return min(wanted, 1)
+        return 0 if _is_asked(budget, run, demand, bucket, now) else min(wanted, 1)
     rivals = _rivals(budget, run, bucket, now)
     standing = [(had, wanted), *((one.had.get(bucket, 0), one.waiting[bucket]) for one in rivals)]
 
@@ -205,6 +215,15 @@ def _share(budget: Budget, run: str, demand: Demand, bucket: Bucket, now: dateti
     heights = range(lowest, 1 + max(stands + wants for stands, wants in standing))
     height = lowest + bisect_left(heights, tokens, key=poured)
     return min(tokens, wanted, max(0, height - had))
+
+
+def _is_asked(budget: Budget, run: str, demand: Demand, bucket: Bucket, now: datetime) -> bool:
+    """Whether a request is on its way that will bring Azure's word."""
+    return bool(demand.reserved.get(bucket)) or any(
+        claim.reserved.get(bucket)
+        for key, claim in budget.claims.items()
+        if key != run and _is_fresh(claim, now)
+    )
 
 
 def _had(budget: Budget, run: str, bucket: Bucket, now: datetime) -> int:

@@ -28,6 +28,7 @@ _INSTALLED = (
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LAST_LOOK = timedelta(minutes=10)
 _JUST_NOW = timedelta(minutes=5)
+_MAY_STILL_SHOW = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,12 @@ class DispatchRules:
 def plan(jobs: Sequence[JobGlance], rules: DispatchRules) -> list[JobChange]:
     """The changes to write, in the order of the jobs' turns."""
     room = _Room(jobs, rules)
-    changes = (_change(job, rules, room) for job in sorted(jobs, key=_turn))
+    changes = (_change(job, rules, room) for job in sorted(jobs, key=turn))
     return [change for change in changes if change]
 
 
-def _turn(job: JobGlance) -> tuple[datetime, str]:
+def turn(job: JobGlance) -> tuple[datetime, str]:
+    """What jobs are sorted by: those that had no turn yet, then those whose turn is longest ago."""
     return job.dispatched_at or _NEVER, job.key
 
 
@@ -75,8 +77,12 @@ def is_in_flight(job: JobGlance) -> bool:
 
 
 def takes_tokens(job: JobGlance) -> bool:
-    """Whether a dispatch takes of a budget: one that finds its machine busy, minute after minute, sends nothing."""
-    return job.held_by is not Reason.BUSY
+    """Whether a dispatch takes of a budget.
+
+    One that finds its machine in another run's hands, minute after minute, sends nothing; one that Azure itself found
+    busy was sent.
+    """
+    return job.held_by is not Reason.BUSY or job.starting_at is not None
 
 
 def spent(jobs: Mapping[str, JobGlance], changes: Iterable[JobChange]) -> dict[Place, Tokens]:
@@ -94,12 +100,17 @@ def place_of(job: JobGlance) -> Place:
     return Place.of(job.subscription, job.location)
 
 
+def room(jobs: Sequence[JobGlance], rules: DispatchRules) -> int:
+    """How many jobs may be dispatched now, whatever the budgets allow."""
+    return max(0, _Room(jobs, rules).left)
+
+
 class _Room:
     """What is left while a plan is made."""
 
     def __init__(self, jobs: Sequence[JobGlance], rules: DispatchRules) -> None:
         in_flight = sum(is_in_flight(job) for job in jobs)
-        patched = sum(job.phase in (*_IN_FLIGHT, *_STARTED) for job in jobs)
+        patched = sum(_may_be_patched(job, rules) for job in jobs)
         limit = rules.max_concurrency.of(len(jobs)) if rules.max_concurrency else None
         self._in_queue = rules.in_flight - in_flight
         self._in_run = None if limit is None else limit - patched
@@ -111,6 +122,11 @@ class _Room:
             job.dispatched_at and job.dispatched_at >= just_now for job in jobs
         )
         self.held = _CROWDED if is_crowded else _NOBODY_CAME
+
+    @property
+    def left(self) -> int:
+        """Jobs that may still be dispatched, budgets aside."""
+        return self._in_queue if self._in_run is None else min(self._in_queue, self._in_run)
 
     def take(self, job: JobGlance) -> tuple[Reason, str] | None:
         """Take the room that a job needs; or what holds it, and then nothing is taken."""
@@ -135,7 +151,7 @@ def _change(job: JobGlance, rules: DispatchRules, room: _Room) -> JobChange | No
         case Phase.QUEUED | Phase.DISPATCHED if rules.cancellation:
             return _end(job, rules, Outcome.CANCELLED, *_cancelled(rules.cancellation))
         case Phase.QUEUED | Phase.DISPATCHED if rules.now > _deadline(job, rules):
-            return _end(job, rules, Outcome.TIMED_OUT, *_held(job, room.held))
+            return _time_out(job, rules, room.held)
         case Phase.QUEUED if waits(job, rules):
             held = room.take(job)
             return _hold(job, held) if held else _dispatch(job, rules)
@@ -186,6 +202,13 @@ def _is_dead(job: JobGlance, rules: DispatchRules) -> bool:
     return job.claimed_until is not None and rules.now > job.claimed_until + rules.skew
 
 
+def _may_be_patched(job: JobGlance, rules: DispatchRules) -> bool:
+    """Whether a job counts against the run's own limit; one that nobody has seen for half an hour was not started."""
+    if job.phase is Phase.UNCERTAIN and job.starting_at:
+        return rules.now - job.starting_at <= _MAY_STILL_SHOW
+    return job.phase in (*_IN_FLIGHT, *_STARTED)
+
+
 def _is_over(job: JobGlance, rules: DispatchRules) -> bool:
     return rules.cancellation is not None or rules.now > _deadline(job, rules)
 
@@ -218,11 +241,21 @@ _NOBODY_CAME = (
 )
 
 
-def _held(job: JobGlance, held: tuple[Reason, str]) -> tuple[Reason, str]:
-    """What held a job: what its worker said; else the crowd, if it never had its turn; else nobody came for it."""
+def _time_out(job: JobGlance, rules: DispatchRules, held: tuple[Reason, str]) -> JobChange:
+    """End a job whose time is over, and say what held it.
+
+    A machine in other hands was skipped. Else it is that nobody came for the job; or what its worker or a pass said; or
+    the crowd, if it never had its turn.
+    """
+    if job.held_by is Reason.BUSY:
+        return _end(job, rules, Outcome.SKIPPED, job.held_by, job.held_message)
+    sent_at = job.dispatched_at if job.phase is Phase.DISPATCHED else None
+    if sent_at and rules.now - sent_at >= rules.unclaimed:
+        return _end(job, rules, Outcome.TIMED_OUT, *_NOBODY_CAME)
     if job.held_by:
-        return job.held_by, job.held_message
-    return held if job.dispatched_at is None else _NOBODY_CAME
+        return _end(job, rules, Outcome.TIMED_OUT, job.held_by, job.held_message)
+    why = held if job.dispatched_at is None else _NOBODY_CAME
+    return _end(job, rules, Outcome.TIMED_OUT, *why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def _to(*targets: Target) -> frozenset[Target]:
     return frozenset(targets)
 
 
-_NEVER_STARTED = _to(Outcome.TIMED_OUT, Outcome.CANCELLED)
+_NEVER_STARTED = _to(Outcome.TIMED_OUT, Outcome.CANCELLED, Outcome.SKIPPED)
 _REPORTED = _to(Outcome.SUCCEEDED, Outcome.COMPLETED_WITH_WARNINGS, Outcome.FAILED)
 
 JOB_TRANSITIONS: Mapping[Target, Mapping[Writer, frozenset[Target]]] = {
@@ -106,7 +106,7 @@ JOB_TRANSITIONS: Mapping[Target, Mapping[Writer, frozenset[Target]]] = {
         Writer.START_JOB: _to(Phase.CLAIMED),
     },
     Phase.CLAIMED: {
-        Writer.START_JOB: _to(Phase.STARTING, Phase.QUEUED, Outcome.SKIPPED) | _NEVER_STARTED,
+        Writer.START_JOB: _to(Phase.STARTING, Phase.QUEUED) | _NEVER_STARTED,
         Writer.RECONCILE_RUN: _to(Phase.DISPATCHED),
     },
     Phase.STARTING: {

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from shared.application.ports import Clock, InventoryPage
 from shared.domain.machine import MachineType
 from shared.domain.scope import Choice, Narrowing
-from shared.errors import UnavailableError
 
 _TOGETHER = timedelta(minutes=1)
 _FEW = 2
@@ -53,14 +52,14 @@ class SharedSweeps:
         page = self._pages.get(key)
         if page is None or page.asked_at < since:
             page = _Page(asked_at=now, task=asyncio.create_task(self._ask(*key)))
+            self._pages.pop(key, None)
             self._pages[key] = page
         try:
             # Whoever is cancelled does not take the page away from the others.
             return await asyncio.shield(page.task)
-        except UnavailableError:
-            if self._pages.get(key) is page:
+        finally:
+            if self._pages.get(key) is page and not _is_worth_keeping(page.task):
                 del self._pages[key]
-            raise
 
     async def _ask(self, narrowing: Narrowing, after: str, limit: int) -> InventoryPage:
         return await self._read(narrowing, after, limit)
@@ -76,6 +75,15 @@ class SharedSweeps:
             (key, page) for key, page in self._pages.items() if now - page.asked_at <= _TOGETHER
         ]
         self._pages = dict(recent[-_MOST_PAGES:])
+
+
+def _is_worth_keeping(task: asyncio.Task[InventoryPage]) -> bool:
+    """Neither a failure nor an empty page: who sees nothing may just be given the right to see."""
+    if not task.done():
+        return True
+    if task.cancelled() or task.exception():
+        return False
+    return bool(task.result().states or task.result().last)
 
 
 def _whole(subscription: str) -> Narrowing:

@@ -93,9 +93,9 @@ def read_instant(text: Any) -> datetime | None:
     """An instant in ISO 8601, with up to seven decimals; UTC where it names no zone, None where it is none."""
     try:
         instant = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _text(document: Any, name: str) -> str:

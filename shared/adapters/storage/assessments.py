@@ -5,7 +5,7 @@ that row and removed after the next one, so that a reader finds one assessment a
 row of its own, named by its kind and instant, so that the latest is the last.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from shared.adapters.storage.chunks import Chunks
@@ -87,10 +87,20 @@ class Requests:
         row = to_row(request, partition=partition, key=f"{request.kind}-{instant(request.at)}")
         await self._rows.write(MACHINES, Write(verb=Verb.REPLACE, row=row))
 
-    async def latest_accepted(self, machine_key: str, kind: RequestKind) -> MachineRequest | None:
-        where = (*in_partition(hashed(machine_key)), *starting_with(KEY, f"{kind}-"))
+    async def latest(self, machine_key: str, kind: RequestKind) -> MachineRequest | None:
         latest = None
-        async for row in self._rows.query(MACHINES, where):
-            request = from_row(MachineRequest, row)
+        async for request in self._of(machine_key, kind):
+            latest = request
+        return latest
+
+    async def latest_accepted(self, machine_key: str, kind: RequestKind) -> MachineRequest | None:
+        latest = None
+        async for request in self._of(machine_key, kind):
             latest = request if request.answer is RequestAnswer.ACCEPTED else latest
         return latest
+
+    async def _of(self, machine_key: str, kind: RequestKind) -> AsyncIterator[MachineRequest]:
+        """Those of one kind, oldest first."""
+        where = (*in_partition(hashed(machine_key)), *starting_with(KEY, f"{kind}-"))
+        async for row in self._rows.query(MACHINES, where):
+            yield from_row(MachineRequest, row)

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from shared.adapters.storage.codec import from_row, to_row
 from shared.adapters.storage.keys import id_to_key
 from shared.adapters.storage.rows import Rows, Verb, Write, in_partition
+from shared.application.concurrency import gather_bounded
 from shared.domain.budget import Budget, Place
 
 BUDGETS = "Budgets"
+_PARALLEL = 16
 _NOWHERE = "-"
 """The row of the region that is not known yet: no key is empty."""
 
@@ -20,13 +22,16 @@ class Budgets:
 
     async def of(self, places: Iterable[Place]) -> dict[Place, Budget]:
         budgets = {place: Budget(place=place) for place in places}
-        for subscription in sorted({place.subscription for place in budgets}):
-            where = in_partition(id_to_key(subscription))
-            async for row in self._rows.query(BUDGETS, where):
-                found = from_row(Budget, row)
-                if found.place in budgets:
-                    budgets[found.place] = found
+        subscriptions = {place.subscription for place in budgets}
+        stored = await gather_bounded((self._within(one) for one in subscriptions), _PARALLEL)
+        for found in (budget for some in stored for budget in some):
+            if found.place in budgets:
+                budgets[found.place] = found
         return budgets
+
+    async def _within(self, subscription: str) -> list[Budget]:
+        where = in_partition(id_to_key(subscription))
+        return [from_row(Budget, row) async for row in self._rows.query(BUDGETS, where)]
 
     async def put(self, budget: Budget) -> None:
         partition = id_to_key(budget.place.subscription)

@@ -71,5 +71,8 @@ class MachineRequests(Protocol):
     async def put(self, request: MachineRequest) -> None:
         """Keep a request; the one of the same kind and instant is replaced."""
 
+    async def latest(self, machine_key: str, kind: RequestKind) -> MachineRequest | None:
+        """The latest, whatever its answer."""
+
     async def latest_accepted(self, machine_key: str, kind: RequestKind) -> MachineRequest | None:
         """The latest that Azure accepted."""

@@ -1,10 +1,15 @@
 """Resource Graph's quota: a query that would be refused is held back, and nothing else is."""
 
-from datetime import timedelta
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from shared.adapters.arm import ArmClient, StaticCredential
+from shared.adapters.arm_policies import QueryQuota
 from shared.adapters.memory.clock import MemoryClock
 from shared.errors import UnavailableError
 from tests.builders import WINDOW_OPENS
@@ -67,3 +72,54 @@ async def test_repeats_are_paced_by_the_apps_clock() -> None:
         with pytest.raises(UnavailableError):
             await arm.ask(PATH, {}, api_version="v")
     assert clock.now() - WINDOW_OPENS == timedelta(seconds=6)
+
+
+class FastClock:
+    """The loop's time, a hundred times as fast."""
+
+    def __init__(self) -> None:
+        self._origin = asyncio.get_running_loop().time()
+
+    def now(self) -> datetime:
+        return WINDOW_OPENS + timedelta(
+            seconds=100 * (asyncio.get_running_loop().time() - self._origin)
+        )
+
+    async def sleep(self, delay: timedelta) -> None:
+        await asyncio.sleep(delay.total_seconds() / 100)
+
+
+@dataclass(slots=True)
+class Graph:
+    """Fifteen queries in each window of five seconds, from its first; it takes a third of a second to answer."""
+
+    clock: FastClock
+    window: datetime = WINDOW_OPENS - timedelta(days=1)
+    used: int = 0
+    refused: int = 0
+
+    async def send(self, _request: object) -> Any:
+        at = self.clock.now()
+        await self.clock.sleep(timedelta(seconds=0.3))
+        if at - self.window >= timedelta(seconds=5):
+            self.window, self.used = at, 0
+        self.used += 1
+        self.refused += self.used > 15
+        left = self.window + timedelta(seconds=5) - self.clock.now()
+        headers = {
+            "x-ms-user-quota-remaining": f"{max(0, 15 - self.used)}",
+            "x-ms-user-quota-resets-after": f"00:00:0{max(0.0, left.total_seconds()):.3f}",
+        }
+        return SimpleNamespace(http_response=SimpleNamespace(headers=headers))
+
+
+@pytest.mark.parametrize("before", [0, 15], ids=["before the first reply", "after an empty quota"])
+async def test_many_who_ask_at_once_are_let_through_by_fifteens(before: int) -> None:
+    graph = Graph(FastClock())
+    quota = QueryQuota(graph.clock)
+    quota.next = cast(Any, graph)
+    request = cast(Any, SimpleNamespace(http_request=SimpleNamespace(url=f"https://azure{PATH}")))
+    for _ in range(before):
+        await quota.send(request)
+    await asyncio.gather(*(quota.send(request) for _ in range(60)))
+    assert graph.refused == 0

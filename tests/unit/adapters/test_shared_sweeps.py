@@ -35,6 +35,7 @@ class Service:
     clock: MemoryClock = field(default_factory=lambda: MemoryClock(WINDOW_OPENS))
     asked: list[tuple[Narrowing, str, int]] = field(default_factory=list)
     is_down: bool = False
+    is_empty: bool = False
 
     def sweeps(self) -> SharedSweeps:
         return SharedSweeps(self._read, self.clock)
@@ -44,7 +45,7 @@ class Service:
         await asyncio.sleep(0)
         if self.is_down:
             raise UnavailableError("down")
-        return InventoryPage(states=(), last=f"{len(self.asked)}")
+        return InventoryPage(states=(), last=None if self.is_empty else f"{len(self.asked)}")
 
 
 async def ask(sweeps: SharedSweeps, narrowing: Narrowing, **more: object) -> str | None:
@@ -132,3 +133,24 @@ async def test_only_a_few_pages_are_kept() -> None:
     assert len(service.asked) == 40
     await ask(sweeps, question(), after="0")
     assert len(service.asked) == 41
+
+
+async def test_an_empty_page_is_not_kept_for_whoever_may_see_more_by_then() -> None:
+    service = Service(is_empty=True)
+    sweeps = service.sweeps()
+    assert await ask(sweeps, question()) is None
+    service.is_empty = False
+    assert await ask(sweeps, question()) == "2"
+
+
+async def test_a_page_that_was_read_anew_is_among_the_latest() -> None:
+    service = Service()
+    sweeps = service.sweeps()
+    await ask(sweeps, question(), after="first")
+    service.clock.advance(2 * SECOND)
+    for number in range(15):
+        await ask(sweeps, question(), after=f"{number}")
+    later = {"after": "first", "since": service.clock.now()}
+    assert await ask(sweeps, question(), **later) == "17"
+    await ask(sweeps, question(), after="15")
+    assert await ask(sweeps, question(), **later) == "17"

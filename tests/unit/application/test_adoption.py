@@ -1,5 +1,6 @@
 """Whose install it is when the reply to a request was lost: another job's is never taken."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from shared.adapters.memory.services import services as memory_services
 from shared.application.callers import LOCAL
 from shared.application.collect_results import collect_results
 from shared.application.configurations import put_configuration
+from shared.application.limits import Limits
 from shared.application.ports import InstallReply, Uncertain
 from shared.domain.records import Job, RunId, run_key
 from shared.domain.run import Outcome
@@ -72,3 +74,20 @@ async def test_job_takes_its_own_install_and_not_the_one_before_it(
     assert job.activity_id == (drill.fleet.installs[1].activity_id if outcome else "")
     assert job.preceded_by == drill.fleet.installs[0].activity_id
     assert await drill.broken() == []
+
+
+@pytest.mark.parametrize("page", [1000, 1], ids=["on one page", "each on a page of its own"])
+async def test_of_several_installs_the_earliest_is_adopted_on_whatever_pages_they_are(
+    page: int,
+) -> None:
+    drill = Drill([a_state()], limits=Limits(report_page=page))
+    drill.fleet.replies[a_machine().key] = [LOST]
+    await drill.configure()
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    await drill.run_until(WINDOW_OPENS)
+    (ours,) = drill.fleet.installs
+    theirs = replace(ours, activity_id="theirs", at=ours.at + MINUTE / 2, ends_at=ours.at + MINUTE)
+    drill.fleet.installs.insert(0, theirs)
+    await drill.run_until(WINDOW_OPENS + 10 * MINUTE)
+    (job,) = await drill.jobs()
+    assert job.activity_id == ours.activity_id

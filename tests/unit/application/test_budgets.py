@@ -1,8 +1,10 @@
 """Runs within Azure's budgets and within their own limit, through the whole pipeline in memory."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -10,13 +12,21 @@ import pytest
 from shared.adapters.memory.rows import MemoryRows
 from shared.adapters.storage.budgets import BUDGETS, Budgets
 from shared.adapters.storage.rows import Write
-from shared.application.assignments import put_assignment
 from shared.application.callers import LOCAL
 from shared.application.configurations import put_configuration
+from shared.application.evaluate_schedules import evaluate_schedules
+from shared.application.freeze_run import freeze_run
 from shared.application.limits import Limits
-from shared.application.ports import Accepted, InstallOrder, InstallReply, NotNow, StaleError
+from shared.application.ports import (
+    Accepted,
+    InstallOrder,
+    InstallReply,
+    NotNow,
+    StaleError,
+    Uncertain,
+)
 from shared.domain.budget import Bucket
-from shared.domain.machine import MachineType
+from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import job_key
 from shared.domain.run import Outcome, Phase, Reason
 from tests.builders import (
@@ -30,7 +40,7 @@ from tests.builders import (
 )
 from tests.drill import MINUTE, Drill
 
-OTHER = CONFIGURATION.replace("nightly", "other")
+ARC = MachineType.ARC_SERVER
 
 
 def a_drill(machines: int, **more: Any) -> Drill:
@@ -144,19 +154,169 @@ async def test_azures_own_count_corrects_the_estimate(
     assert not await drill.broken()
 
 
-async def test_runs_that_wait_for_one_place_get_the_same() -> None:
-    teams = [
-        a_machine(f"arc-{n:04}", machine_type=MachineType.ARC_SERVER, tags={"team": "ab"[n % 2]})
-        for n in range(2000)
+def team(name: str, machines: int, *, machine_type: MachineType = ARC) -> list[Machine]:
+    return [
+        a_machine(f"{name}-{n:04}", machine_type=machine_type, tags={"team": name})
+        for n in range(machines)
     ]
-    drill = Drill([a_state(machine) for machine in teams])
-    subscription = f"/subscriptions/{SUBSCRIPTION}"
-    for team, configuration, start in (("a", CONFIGURATION, "02:00"), ("b", OTHER, "02:01")):
-        document = a_configuration(startDateTime=f"2026-06-01 {start}")
+
+
+async def with_teams(drill: Drill, **documents: dict[str, Any]) -> Drill:
+    """A configuration for each team's machines, a minute before the first window."""
+    for name, document in documents.items():
+        configuration = CONFIGURATION.replace("nightly", name)
         await put_configuration(drill.services, configuration, document=document, caller=LOCAL)
-        scope = a_scope({"tagSettings": {"tags": {"team": [team]}}}, configuration)
-        await put_assignment(drill.services, subscription, name=team, document=scope, caller=LOCAL)
+        scope = a_scope({"tagSettings": {"tags": {"team": [name]}}}, configuration)
+        await drill.attach(f"/subscriptions/{SUBSCRIPTION}", name, scope)
     drill.clock.instant = WINDOW_OPENS - MINUTE
+    return drill
+
+
+def at(start: str) -> dict[str, Any]:
+    return a_configuration(startDateTime=f"2026-06-01 {start}")
+
+
+def states(*machines: Machine) -> list[MachineState]:
+    return [a_state(machine) for machine in machines]
+
+
+class Sent:
+    """The requests of each minute, and what some of them are answered with."""
+
+    def __init__(
+        self, drill: Drill, answer: Callable[[InstallOrder], InstallReply | None] = lambda _: None
+    ) -> None:
+        self.by_minute = Counter[int]()
+        self._clock, self._install, self._answer = drill.clock, drill.fleet.install, answer
+
+    async def install(self, order: InstallOrder) -> InstallReply:
+        self.by_minute[(self._clock.now() - WINDOW_OPENS) // MINUTE] += 1
+        return self._answer(order) or await self._install(order)
+
+
+def throttled(minutes: float) -> NotNow:
+    return NotNow(message="429", cause="throttled", again_in=minutes * MINUTE)
+
+
+async def test_a_run_that_its_own_limit_holds_takes_nothing_from_the_others() -> None:
+    drill = Drill(states(*team("a", 300), *team("b", 1500)), takes=60 * MINUTE)
+    await with_teams(drill, a=limited("1"), b=a_configuration())
+    await minute(drill, 7)
+    assert started_by_team(drill) == {"a": 1, "b": 1500}
+
+
+async def test_vms_that_wait_for_patch_operations_take_no_writes_from_arc_servers() -> None:
+    vms = team("a", 600, machine_type=MachineType.AZURE_VM)
+    drill = Drill(states(*vms, *team("b", 1500)))
+    await with_teams(drill, a=a_configuration(), b=a_configuration())
+    await minute(drill, 12)
+    assert started_by_team(drill)["b"] == 1500
+
+
+async def test_where_nothing_is_left_one_request_asks_for_all_runs_of_the_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = {f"t{n}": team(f"t{n}", 3, machine_type=MachineType.AZURE_VM) for n in range(20)}
+    first = team("first", 190, machine_type=MachineType.AZURE_VM)
+    drill = Drill(states(*first, *chain(*others.values())), takes=60 * MINUTE)
+    await with_teams(drill, first=at("02:00"), **dict.fromkeys(others, at("02:01")))
+    empty = {"first": None}
+    sent = Sent(drill, lambda order: empty.get(order.machine.tags["team"], throttled(0.5)))
+    monkeypatch.setattr(drill.fleet, "install", sent.install)
+    await minute(drill, 2)
+    assert sent.by_minute[1] + sent.by_minute[2] <= 2
+
+
+@pytest.mark.parametrize(
+    "is_refused", [False, True], ids=["told that nothing is left", "told to wait"]
+)
+async def test_what_a_run_was_told_counts_for_the_others_though_it_waits_for_nothing_more(
+    is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vms = [team(name, 50, machine_type=MachineType.AZURE_VM) for name in "ab"]
+    drill = Drill(states(*chain(*vms)))
+    await with_teams(drill, a=at("02:00"), b=at("02:01"))
+    told = f"{Bucket.PATCH_3_MINUTES};0,{Bucket.PATCH_30_MINUTES};0"
+    known = Accepted(operation="o", activity_id="a", budget_left=told)
+    sent = Sent(drill, lambda _: throttled(20) if is_refused else known)
+    monkeypatch.setattr(drill.fleet, "install", sent.install)
+    await minute(drill, 1)
+    assert sent.by_minute[0] == 50
+    assert sent.by_minute[1] <= 1
+
+
+async def test_machines_that_azure_finds_busy_are_not_asked_without_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drill = a_drill(300)
+    await drill.configure()
+    busy = NotNow(message="409", cause="busy", again_in=5 * MINUTE)
+    sent = Sent(drill, lambda _: busy)
+    monkeypatch.setattr(drill.fleet, "install", sent.install)
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    await minute(drill, 20)
+    most = max(sum(sent.by_minute[first + n] for n in range(3)) for first in range(18))
+    assert most <= 190 + 3, "no more than the bucket of three minutes holds, and what asks"
+
+
+async def test_a_lost_reply_ends_no_run_of_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    drill = a_drill(5)
+    await drill.configure(limited("1"))
+    lost: list[InstallReply | None] = [Uncertain(message="408")]
+    sent = Sent(drill, lambda _: lost.pop() if lost else None)
+    monkeypatch.setattr(drill.fleet, "install", sent.install)
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    await minute(drill, 5 * 60)
+    outcomes = Counter(job.outcome for job in await drill.jobs())
+    assert outcomes == {Outcome.SUCCEEDED: 4, Outcome.UNKNOWN: 1}
+    assert not await drill.broken()
+
+
+async def test_machines_in_other_hands_to_the_end_are_skipped_also_under_a_limit() -> None:
+    drill = Drill(states(*team("a", 30)), takes=timedelta(hours=4))
+    await with_teams(drill, a=at("02:00"))
+    configuration = CONFIGURATION.replace("nightly", "late")
+    document = limited("1")
+    document["properties"]["maintenanceWindow"]["startDateTime"] = "2026-06-01 02:05"
+    await put_configuration(drill.services, configuration, document=document, caller=LOCAL)
+    scope = a_scope({}, configuration)
+    await drill.attach(f"/subscriptions/{SUBSCRIPTION}", "late", scope)
+    await minute(drill, 200)
+    (run,) = [run async for run in drill.services.runs.list(configuration)]
+    ended = {(job.outcome, job.reason) for job in await drill.jobs(run)}
+    assert ended == {(Outcome.SKIPPED, Reason.BUSY)}
+    assert not await drill.broken()
+
+
+@pytest.mark.parametrize(("machines", "known"), [(100, 0), (101, 101)], ids=["few", "many"])
+async def test_regions_of_many_machines_that_are_assigned_by_themselves_are_looked_up(
+    machines: int, known: int
+) -> None:
+    drill = a_drill(machines)
+    document = a_configuration()
+    await put_configuration(drill.services, CONFIGURATION, document=document, caller=LOCAL)
+    static = a_scope()
+    del static["properties"]["filter"]
+    for state in list(drill.fleet.states.values()):
+        await drill.attach(state.machine.id, "static", static)
+    gone = next(iter(drill.fleet.states))
+    drill.clock.instant = WINDOW_OPENS
+    await evaluate_schedules(drill.services)
+    (run,) = await drill.runs()
+    vanished = drill.fleet.states.pop(gone)
+    await freeze_run(
+        drill.services, replace(run, leased_until=WINDOW_OPENS + MINUTE, lease=run.lease)
+    )
+    jobs = await drill.jobs()
+    assert len(jobs) == machines, "also one that the inventory does not know"
+    located = [job for job in jobs if job.location]
+    assert len(located) == max(0, known - 1)
+    assert vanished.machine.id not in {job.machine_id for job in located}
+
+
+async def test_runs_that_wait_for_one_place_get_the_same() -> None:
+    drill = Drill(states(*team("a", 1000), *team("b", 1000)))
+    await with_teams(drill, a=at("02:00"), b=at("02:01"))
     await minute(drill, 1)
     first = started_by_team(drill)
     await minute(drill, 6)

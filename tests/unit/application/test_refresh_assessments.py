@@ -13,7 +13,15 @@ from shared.application.assignments import put_assignment
 from shared.application.callers import LOCAL, Caller, Role
 from shared.application.configurations import put_configuration
 from shared.application.limits import Limits
-from shared.application.ports import InstallReply, NotNow, RequestAnswer, RequestKind, Services
+from shared.application.ports import (
+    InstallReply,
+    NotNow,
+    Refused,
+    RequestAnswer,
+    RequestKind,
+    Services,
+    Uncertain,
+)
 from shared.application.preview_configuration import (
     ForetoldMachine,
     Preview,
@@ -186,14 +194,24 @@ async def test_unanswered_request_is_shown_and_not_repeated_for_half_an_hour() -
     assert (request.at, fleet.requests) == (world.clock.now(), 2)
 
 
-async def test_request_that_azure_did_not_take_is_told_and_may_be_repeated() -> None:
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (NotNow(message="No.", cause="busy", again_in=MINUTE), RequestAnswer.TRY_AGAIN),
+        (Refused(message="No."), RequestAnswer.REFUSED),
+        (Uncertain(message="No."), RequestAnswer.UNKNOWN),
+    ],
+)
+async def test_request_that_azure_did_not_take_is_told_and_not_repeated_at_every_look(
+    reply: InstallReply, answer: RequestAnswer
+) -> None:
     world = await World().configure()
-    world.fleet.replies[a_machine().key] = [
-        NotNow(message="Azure is busy.", cause="busy", again_in=MINUTE)
-    ]
-    told = only(await world.preview("P1D")).request
-    assert told
-    assert (told.answer, told.message) == (RequestAnswer.TRY_AGAIN, "Azure is busy.")
+    world.fleet.replies[a_machine().key] = [reply]
+    for _ in range(5):
+        told = only(await world.preview("P1D")).request
+        assert told
+        assert (told.answer, told.message) == (answer, "No.")
+    world.clock.advance(30 * MINUTE)
     again = only(await world.preview("P1D")).request
     assert again
     assert again.answer is RequestAnswer.ACCEPTED

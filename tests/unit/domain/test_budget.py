@@ -80,7 +80,7 @@ def test_patch_operations_come_back_when_the_time_of_their_bucket_is_over() -> N
 
 
 def test_where_nothing_is_left_one_request_may_ask_for_azures_word() -> None:
-    budget = taken(FULL, {SHORT: 190, LONG: 600, WRITES: 200})
+    budget = replace(taken(FULL, {SHORT: 190, LONG: 600, WRITES: 200}), claims={})
     assert allowed(budget) == {SHORT: 1, LONG: 1, WRITES: 0}
 
 
@@ -223,7 +223,40 @@ def test_more_reserved_than_there_is_leaves_nothing() -> None:
 
 def test_claims_that_nobody_renewed_are_forgotten() -> None:
     budget = replace(FULL, claims={"old": a_claim(5, at=NOW - 3 * MINUTE), "b": a_claim(5)})
-    assert set(taken(budget, {}).claims) == {"a", "b"}
+    assert set(reserve(budget, "a", ALL, taken={}, now=NOW).claims) == {"a", "b"}
+
+
+def test_claims_of_nothing_are_not_kept() -> None:
+    assert taken(FULL, {}).claims == {}
+    assert set(taken(FULL, {WRITES: 1}).claims) == {"a"}, "reserved, and not spent yet"
+
+
+def test_workers_whose_clocks_differ_make_no_tokens_out_of_nothing() -> None:
+    budget, got = FULL, 0
+    for number in range(250):
+        now = NOW + number * timedelta(seconds=0.24) + timedelta(seconds=number % 2)
+        tokens = {WRITES: min(5, allowed(budget, now=now)[WRITES])}
+        got += tokens[WRITES]
+        budget = reserve(budget, "a", ALL, taken=tokens, now=now)
+    assert got <= 200 + 61 * 10
+
+
+def test_one_request_at_a_time_asks_for_a_word() -> None:
+    empty = taken(FULL, {SHORT: 190})
+    asked = replace(empty, claims={"b": a_claim(5, patch_3_minutes=1)})
+    assert allowed(asked)[SHORT] == 0
+    own = Demand(waiting={SHORT: 5}, reserved={SHORT: 1})
+    assert allowance(replace(empty, claims={}), "a", own, now=NOW)[SHORT] == 0
+
+
+def test_who_does_not_take_what_it_is_offered_saves_nothing_up() -> None:
+    budget = FULL
+    for minute in range(10):
+        now = NOW + minute * MINUTE
+        budget = reserve(budget, "idle", ALL, taken={}, now=now)
+        tokens = {WRITES: allowed(budget, run="busy", now=now)[WRITES]}
+        assert tokens[WRITES] >= 100
+        budget = reserve(budget, "busy", ALL, taken=tokens, now=now)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ CASES = [
     pytest.param(
         a_job(held_by=Reason.BUSY),
         the_rules(left=-10 * MINUTE - SECOND),
-        (Outcome.TIMED_OUT, Reason.BUSY),
+        (Outcome.SKIPPED, Reason.BUSY),
         id="busy: nobody looked",
     ),
     pytest.param(
@@ -225,6 +225,28 @@ def test_no_more_machines_of_a_run_are_patched_at_once_than_it_allows(
     assert found == dict.fromkeys(sent, Phase.DISPATCHED) | waiting
 
 
+def test_a_lost_request_that_nobody_saw_for_half_an_hour_makes_room_again() -> None:
+    rules = the_rules(max_concurrency=MaxConcurrency(number=1))
+    for ago, expected in ((30, Reason.MAX_CONCURRENCY), (31, Phase.DISPATCHED)):
+        lost = a_job(Phase.UNCERTAIN, key="a", starting_at=NOW - ago * MINUTE)
+        assert planned(lost, a_job(key="b"), rules=rules) == {"b": expected}
+
+
+@pytest.mark.parametrize(
+    ("ago", "reason"),
+    [
+        pytest.param(59 * SECOND, Reason.MAX_CONCURRENCY, id="it was sent just now"),
+        pytest.param(60 * SECOND, Reason.OUTAGE, id="nobody came for it"),
+    ],
+)
+def test_what_held_a_job_once_is_not_what_ends_it_when_nobody_comes(
+    ago: timedelta, reason: Reason
+) -> None:
+    held: dict[str, Any] = {"held_by": Reason.MAX_CONCURRENCY, "dispatched_at": NOW - ago}
+    found = planned(a_job(Phase.DISPATCHED, **held), rules=the_rules(left=LATE))
+    assert found == {"a": (Outcome.TIMED_OUT, reason)}
+
+
 def test_a_machine_that_has_ended_makes_room_for_the_next() -> None:
     done = a_job(Phase.ENDED, key="a", outcome=Outcome.SUCCEEDED)
     rules = the_rules(max_concurrency=MaxConcurrency(number=1))
@@ -270,6 +292,11 @@ def test_what_is_dispatched_again_takes_nothing_again() -> None:
 
 def test_a_machine_that_waits_for_another_run_takes_no_token() -> None:
     assert in_places(a_job(held_by=Reason.BUSY, **WEST), here={}) == {"a": Phase.DISPATCHED}
+
+
+def test_a_machine_that_azure_itself_found_busy_was_asked_and_takes_a_token() -> None:
+    asked = a_job(held_by=Reason.BUSY, starting_at=NOW - MINUTE, **WEST)
+    assert in_places(asked, here={}) == {}
 
 
 def test_what_holds_a_job_is_noted_once() -> None:

@@ -20,9 +20,11 @@ from shared.errors import IllegalTransitionError
 LEGAL = {
     ("queued", "reconcile_run", "dispatched"),
     ("queued", "reconcile_run", "TimedOut"),
+    ("queued", "reconcile_run", "Skipped"),
     ("queued", "reconcile_run", "Cancelled"),
     ("dispatched", "reconcile_run", "dispatched"),
     ("dispatched", "reconcile_run", "TimedOut"),
+    ("dispatched", "reconcile_run", "Skipped"),
     ("dispatched", "reconcile_run", "Cancelled"),
     ("dispatched", "start_job", "claimed"),
     ("claimed", "start_job", "starting"),

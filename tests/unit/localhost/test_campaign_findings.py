@@ -1,6 +1,7 @@
 """What the campaign finds in the log of calls and in the changes of jobs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,13 +9,20 @@ import pytest
 
 from localhost.azure.calls import Call
 from localhost.azure.exchange import Cut
-from localhost.campaign.findings import Asked, crowded, repeated, unstopped
+from localhost.azure.fleet import Fleet, Kind, Machine
+from localhost.azure.simulation import Simulation
+from localhost.azure.updates import Os, Update
+from localhost.campaign.findings import Asked, crowded, doubled, repeated, unstopped, untrue
 from localhost.campaign.journal import Called, Changed, Entry
 from localhost.campaign.requests import Acknowledged
+from shared.adapters.memory.clock import MemoryClock
+from shared.adapters.memory.services import services as memory_services
 from shared.adapters.storage.keys import id_to_key
 from shared.application.start_job import client_request_id
+from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
-from shared.domain.records import Job, Run, RunId, RunKind, job_key
+from shared.domain.records import Job, Run, RunId, RunKind, UpdateCounts, job_key
+from shared.domain.run import Outcome, Reason
 from tests.builders import CONFIGURATION, SUBSCRIPTION, WINDOW_OPENS, a_machine
 
 MINUTE = timedelta(minutes=1)
@@ -124,3 +132,84 @@ def test_nothing_starts_after_it_was_stopped(prefix: str, minutes: int, found: i
     asks = order(at=stopped_at + minutes * MINUTE)
     acknowledged = Acknowledged(stopped={prefix.lower(): stopped_at})
     assert len(list(unstopped([asked(ONE, asks)], acknowledged))) == found
+
+
+async def test_a_request_id_starts_one_run() -> None:
+    services = memory_services(MemoryClock(WINDOW_OPENS))
+    for run_id, request_id in ((ONE, "ticket 7"), (OTHER, "ticket 8")):
+        await services.runs.insert(replace(asked(run_id).run, request_id=request_id))
+    assert await doubled(services) == []
+    third = RunId(configuration_id=CONFIGURATION, key="20260602020102")
+    await services.runs.insert(replace(asked(third).run, request_id="ticket 7"))
+    assert await doubled(services) == ["nightly: 2 runs of the request 'ticket 7'."]
+
+
+# --- what Azure knows --------------------------------------------------------------------------
+
+
+HOUR = 60 * MINUTE
+ORDER = {
+    "maximumDuration": "PT2H",
+    "rebootSetting": "Never",
+    "linuxParameters": {"classificationsToInclude": ["Security"]},
+}
+
+
+class Told:
+    """A simulated Azure that has installed one update on the machine, in ten minutes."""
+
+    def __init__(self) -> None:
+        update = Update(patch_id="l1", name="curl", classification="Security", version="8.5")
+        here = ResourceId.parse(MACHINE.id)
+        machine = Machine(
+            subscription=here.subscription,
+            resource_group=here.resource_group,
+            kind=Kind.VM,
+            name=MACHINE.id.rpartition("/")[2],
+            os=Os.LINUX,
+            location="westeurope",
+            missing=(update,),
+        )
+        self.now = WINDOW_OPENS
+        self.azure = Simulation(
+            Fleet([machine]), now=lambda: self.now, install_time=(10 * MINUTE, 10 * MINUTE)
+        )
+        install = self.azure.install(MACHINE.id, ORDER)
+        self.call = replace(order(), operation="install", activity=install.activity_id)
+
+
+DONE = {"installed": 1}
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome", "counts", "sign"),
+    [
+        pytest.param(HOUR, Outcome.SUCCEEDED, DONE, "", id="the truth"),
+        pytest.param(HOUR, Outcome.COMPLETED_WITH_WARNINGS, DONE, "", id="with a warning"),
+        pytest.param(HOUR, Outcome.SUCCEEDED, {}, "it counts", id="too few"),
+        pytest.param(MINUTE, Outcome.SUCCEEDED, DONE, "has not ended", id="too early"),
+        pytest.param(HOUR, Outcome.FAILED, DONE, "Azure says Succeeded", id="another word"),
+        pytest.param(HOUR, Outcome.SUCCEEDED, {"installed": 2}, "it counts", id="too many"),
+        pytest.param(40 * HOUR, Outcome.UNKNOWN, {}, "Azure showed", id="never looked"),
+    ],
+)
+def test_a_job_says_what_azure_did(
+    after: timedelta, outcome: Outcome, counts: dict[str, int], sign: str
+) -> None:
+    told = Told()
+    told.now += after
+    job = asked(ONE, told.call, outcome=outcome, counts=UpdateCounts(**counts))
+    found = "".join(untrue([job], told.azure, corrected_for=24 * HOUR))
+    assert (sign in found) if sign else not found
+    told.azure.close()
+
+
+def test_a_failure_needs_an_install_or_a_refusal() -> None:
+    told = Told()
+    jobs = [
+        asked(ONE, outcome=Outcome.FAILED, reason=reason)
+        for reason in (Reason.REFUSED, Reason.INSTALL_FAILED)
+    ]
+    [found] = untrue(jobs, told.azure, corrected_for=24 * HOUR)
+    assert "InstallFailed" in found
+    told.azure.close()

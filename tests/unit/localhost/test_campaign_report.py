@@ -36,8 +36,8 @@ def test_a_verdict_is_one_line() -> None:
 
 def test_the_total_says_how_to_replay_what_broke() -> None:
     total, replay = summary([HOLDS, BREAKS])
-    assert total.startswith("2 seeds: 82 installs; ")
-    assert total.endswith("1 seeds broke a rule")
+    assert total.startswith("total: 82 installs; ")
+    assert total.endswith("1 of 2 seeds broke a rule")
     assert replay == 'Replay it: make faults ARGS="--seed 18 --trace"'
 
 
