@@ -1,4 +1,4 @@
-"""The command line: `python -m localhost demo | serve | send`.
+"""The command line: `python -m localhost demo | serve | send | faults`.
 
 Whatever goes wrong in a way that can be foreseen is one sentence on stderr and exit code 1; Ctrl-C during the demo is
 130, as shells have it.
@@ -21,6 +21,7 @@ from rich.logging import RichHandler
 from localhost.arguments import address, count, minutes, ports, share, speed
 from localhost.azure.faults import Faults
 from localhost.azurite import AzuriteError
+from localhost.campaign.run import CampaignOptions, run_campaign
 from localhost.demo.output import DemoOutput
 from localhost.demo.run import DemoOptions, run_demo
 from localhost.errors import LocalhostError
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 asyncio.run(run_serve(serve_options(chosen)))
             case "send":
                 send(chosen.queue, chosen.message, state=chosen.state)
+            case "faults":
+                return _faults(chosen)
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running.", file=sys.stderr)
         return _INTERRUPTED
@@ -81,8 +84,14 @@ def _demo(chosen: argparse.Namespace) -> int:
     return 0 if holds else 1
 
 
+def _faults(chosen: argparse.Namespace) -> int:
+    # What the app logs under fire is no news here.
+    logging.getLogger("shared").addHandler(logging.NullHandler())
+    return 0 if run_campaign(campaign_options(chosen)) else 1
+
+
 def parser() -> argparse.ArgumentParser:
-    """The three commands."""
+    """The four commands."""
     top = argparse.ArgumentParser(prog="python -m localhost", description="Muster on one machine.")
     commands = top.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
@@ -99,6 +108,12 @@ def parser() -> argparse.ArgumentParser:
     by_hand.add_argument("queue", choices=(RUNS, JOBS))
     by_hand.add_argument("message", help='JSON, such as {"v": 1, "run": "<id>"}')
     _add_state(by_hand)
+    campaign = commands.add_parser(
+        "faults",
+        help="try seeded mixes of faults, and check what came of them",
+        description="Exit code 1 if a rule is broken; a seed can be replayed exactly.",
+    )
+    _add_campaign(campaign)
     return top
 
 
@@ -162,6 +177,14 @@ def _add_fleet(target: argparse._ActionsContainer) -> None:
     )
 
 
+def _add_campaign(campaign: argparse.ArgumentParser) -> None:
+    add, defaults = campaign.add_argument, CampaignOptions()
+    add("--seeds", type=count, default=defaults.seeds, help="how many (default %(default)s)")
+    add("--first", type=int, default=defaults.first, help="the first (default %(default)s)")
+    add("--seed", type=int, help="this one alone")
+    add("--trace", action="store_true", help="print every call and every change of a job")
+
+
 def _add_state(target: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--state",
@@ -191,6 +214,13 @@ def serve_options(chosen: argparse.Namespace) -> ServeOptions:
     if options.arm and replace(options, **_ITS_OWN) != options:
         raise LocalhostError("With --arm no Azure is simulated: leave out machines and faults.")
     return options
+
+
+def campaign_options(chosen: argparse.Namespace) -> CampaignOptions:
+    """What `faults` was told."""
+    if chosen.seed is not None:
+        return CampaignOptions(first=chosen.seed, seeds=1, trace=chosen.trace)
+    return CampaignOptions(first=chosen.first, seeds=chosen.seeds, trace=chosen.trace)
 
 
 def _switch(name: str) -> str:

@@ -56,6 +56,13 @@ OVERRIDES = {
     ),
     "a scope alone": ({"arm_scope": "api://arm/.default"}, {"arm_scope": "api://arm/.default"}),
     "an authority alone": ({"authority": OWN}, {"authority": OWN}),
+    "the cloud's own endpoint keeps the cloud's scope, however it is written": (
+        {"arm_endpoint": "https://Management.usgovcloudapi.net/"},
+        {
+            "arm_endpoint": "https://Management.usgovcloudapi.net/",
+            "arm_scope": "https://management.core.usgovcloudapi.net/.default",
+        },
+    ),
     "the cloud's own endpoint keeps the cloud's scope": (
         {"arm_endpoint": "https://management.usgovcloudapi.net"},
         {"arm_scope": "https://management.core.usgovcloudapi.net/.default"},

@@ -317,6 +317,7 @@ def test_tokens_go_over_https_or_stay_on_this_machine(endpoint: str, https: bool
     [
         "http://management.azure.com",
         "http://127.0.0.1.example.org",
+        "https://management.azure.com@example.org",
         "ftp://127.0.0.1",
         "",
         "https://",

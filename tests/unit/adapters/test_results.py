@@ -133,6 +133,7 @@ def test_an_error_is_a_code_and_a_message(error: object, text: str) -> None:
         ("2021-04-08T06:37:27+02:00", datetime(2021, 4, 8, 4, 37, 27, tzinfo=UTC)),
         ("2021-04-08T04:37:27Z", datetime(2021, 4, 8, 4, 37, 27, tzinfo=UTC)),
         ("2021-04-08T04:37:27", datetime(2021, 4, 8, 4, 37, 27, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-12:00", None),
         ("soon", None),
         ("", None),
         (None, None),
