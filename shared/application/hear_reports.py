@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 _ASK_EVERY = 5
 """Minutes between two direct questions about one install; which minute is the job's own."""
+_LOOK_BACK_EVERY = 15
+"""Minutes between two searches that go back to the first install that is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +78,12 @@ async def _since(services: Services, waiting: Sequence[Waiting]) -> datetime:
     """The watermark less an overlap for late rows; never earlier than the first install waited for.
 
     Where nothing can be asked directly, a report that came late, or that was passed over before its job was
-    `uncertain`, would never be heard: the search goes back to the first of these jobs.
+    `uncertain`, would never be heard: the search goes back to the first of these jobs. Now and then it does so for all:
+    a row may come late and bear an old time, when the service has forgotten the operation.
     """
     first = min(_began(one) for one in waiting)
+    if int(services.clock.now().timestamp()) // 60 % _LOOK_BACK_EVERY == 0:
+        return first - services.limits.overlap
     lost = (_began(one) for one in waiting if not one.job.operation)
     watermark = await services.agenda.watermark() or first
     return max(first, min([watermark, *lost])) - services.limits.overlap

@@ -23,8 +23,11 @@ _log = logging.getLogger(__name__)
 
 _INCOMPLETE = timedelta(minutes=5)
 """How long a result waits for the rest of its updates, which come a little later."""
-_UNSEEN = timedelta(hours=1)
-"""How long for the first of them: whoever was asked directly may answer long before the reports show any."""
+_UNSEEN = timedelta(minutes=20)
+"""How long for the first of them: whoever was asked directly may answer long before the reports show any.
+
+Less than an address of Arc's lives after the install has ended: a final word that is not taken may not come again.
+"""
 
 
 async def settle(

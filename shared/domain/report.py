@@ -121,7 +121,8 @@ def _conclude(report: InstallReport, *, duration_was_capped: bool, ends_at: date
     warnings = _warnings(report, duration_was_capped=duration_was_capped, ends_at=ends_at)
     clauses = [clause for _, clause in warnings]
     if report.status == "Failed":
-        failure = f"The install failed after {done}: {_error(report) or 'no reason was given'}"
+        how_far = f" after {done}" if report.counts.total else ", and did not say how far it got"
+        failure = f"The install failed{how_far}: {_error(report) or 'no reason was given'}"
         return Conclusion(
             outcome=Outcome.FAILED,
             reason=Reason.INSTALL_FAILED,
