@@ -152,9 +152,7 @@ class _Worker:
             case Uncertain():
                 await self._move(job, Phase.UNCERTAIN, message=reply.message)
             case NotNow():
-                reason = _HELD[reply.cause]
-                told = {"budget_left": reply.budget_left} if reply.budget_left else {}
-                await self._queue_again(job, reply.again_in, reason, reply.message, **told)
+                await self._queue_again(job, reply.again_in, _HELD[reply.cause], reply.message)
             case Refused():
                 await self._end(
                     job, Outcome.FAILED, Ineligible(reason=Reason.REFUSED, message=reply.message)
@@ -239,7 +237,7 @@ class _Worker:
         )
 
     async def _queue_again(
-        self, job: Job, again_in: timedelta, reason: Reason, message: str, **told: str
+        self, job: Job, again_in: timedelta, reason: Reason, message: str
     ) -> None:
         await self._move(
             job,
@@ -247,7 +245,6 @@ class _Worker:
             not_before=self._services.clock.now() + again_in,
             held_by=reason,
             held_message=message,
-            **told,
         )
 
     async def _move(self, job: Job, target: Target, **fields: Any) -> Job:

@@ -14,7 +14,6 @@ from shared.application.ports import (
     Accepted,
     InstallOrder,
     InstallReply,
-    NotNow,
     Refused,
     Uncertain,
 )
@@ -50,12 +49,13 @@ async def ask_once(
 
 
 def judge(reply: ArmReply, *, operation_header: str) -> InstallReply:
-    """What a reply proves, and what it says of Azure's budgets."""
-    judged = _accepted(reply, operation_header) if reply.status in (200, 202) else declined(reply)
-    match judged:
-        case Accepted() | NotNow():
-            return replace(judged, budget_left=_budget_left(reply))
-    return judged
+    """What a reply proves; an acceptance says what is left of Azure's budgets, a refusal how long to wait."""
+    if reply.status not in (200, 202):
+        return declined(reply)
+    judged = _accepted(reply, operation_header)
+    return (
+        replace(judged, budget_left=_budget_left(reply)) if isinstance(judged, Accepted) else judged
+    )
 
 
 def _budget_left(reply: ArmReply) -> str:

@@ -86,7 +86,6 @@ class NotNow:
     message: str
     cause: str
     again_in: timedelta
-    budget_left: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

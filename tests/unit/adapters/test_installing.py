@@ -189,15 +189,6 @@ VERDICTS: dict[str, tuple[ArmReply, InstallReply | type[Uncertain]]] = {
         reply(202, **NAMED, **LEFT),
         replace(ACCEPTED, budget_left="Microsoft.Compute/PatchOperation3Min;189,writes;1199"),
     ),
-    "429 with what is left": (
-        reply(429, **LEFT),
-        NotNow(
-            message="Code: Why.",
-            cause="throttled",
-            again_in=timedelta(seconds=30),
-            budget_left="Microsoft.Compute/PatchOperation3Min;189,writes;1199",
-        ),
-    ),
 }
 
 
