@@ -40,7 +40,7 @@ async def collect_results(services: Services) -> None:
 
 
 async def _collect(services: Services, waiting: Sequence[Waiting], now: datetime) -> bool:
-    """Settle what is heard, page by page, then the rest; whether all that there is could be read."""
+    """Settle what is heard, as it is read, then the rest; whether all that there is could be read."""
     done, is_complete = set[tuple[str, str]](), True
     try:
         async for heard in read_reports(services, waiting):

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _ASK_EVERY = 5
 """Minutes between two direct questions about one install; which minute is the job's own."""
-_LOOK_BACK_EVERY = 15
+_LOOK_BACK_EVERY = 5
 """Minutes between two searches that go back to the first install that is waited for."""
 
 
@@ -47,6 +47,20 @@ class Heard:
         if known is None or report.started_at < known.started_at:
             self.jobs[key], self.reports[key] = one, report
 
+    @property
+    def expected(self) -> dict[str, int]:
+        """How many updates the final reports that lack them have, by activity id."""
+        return {one.activity_id: one.counts.total for one in self.reports.values() if _lacks(one)}
+
+    def hand_over(self, ended: "Heard") -> None:
+        """Leave those whose updates are still to be read to *ended*."""
+        for key in [key for key, report in self.reports.items() if _lacks(report)]:
+            ended.jobs[key], ended.reports[key] = self.jobs.pop(key), self.reports.pop(key)
+
+
+def _lacks(report: InstallReport) -> bool:
+    return report.is_final and report.updates is None
+
 
 def key_of(one: Waiting) -> tuple[str, str]:
     """What a waiting job is found by."""
@@ -54,39 +68,44 @@ def key_of(one: Waiting) -> tuple[str, str]:
 
 
 async def read_reports(services: Services, waiting: Sequence[Waiting]) -> AsyncIterator[Heard]:
-    """What the bulk reports say of these jobs, page by page; raises `UnavailableError`.
+    """What the bulk reports say of these jobs; raises `UnavailableError` after what could be read.
 
-    Those whose request was lost come last: which of several installs is theirs is known when all have been seen.
+    Installs that go on come page by page. Those that ended are few on each page, and come together: their updates are
+    read by as few queries as their number allows. Those whose request was lost come last: which of several installs is
+    theirs is known when all have been seen.
     """
-    index = _Index(waiting)
-    since = await _since(services, waiting)
-    lost = Heard()
-    async for page in services.reports.changed_since(since, limit=services.limits.report_page):
-        heard = Heard()
-        for report in page:
-            if one := index.find(report):
-                (heard if one.job.activity_id else lost).hear(one, report)
-        for one in heard.jobs.values():
-            index.forget(one)
-        if heard.jobs:
-            yield heard
-    if lost.jobs:
-        yield lost
+    index, ended, lost = _Index(waiting), Heard(), Heard()
+    since, limit = await _since(services, waiting), services.limits.report_page
+    try:
+        async for page in services.reports.changed_since(since, limit=limit):
+            heard = index.hear(page, lost)
+            heard.hand_over(ended)
+            if heard.jobs:
+                yield heard
+            if len(ended.jobs) >= limit:
+                yield ended
+                ended = Heard()
+    except UnavailableError:
+        if ended.jobs:
+            yield ended
+        raise
+    lost.hand_over(ended)
+    for rest in (ended, lost):
+        if rest.jobs:
+            yield rest
 
 
 async def _since(services: Services, waiting: Sequence[Waiting]) -> datetime:
     """The watermark less an overlap for late rows; never earlier than the first install waited for.
 
-    Where nothing can be asked directly, a report that came late, or that was passed over before its job was
-    `uncertain`, would never be heard: the search goes back to the first of these jobs. Now and then it does so for all:
-    a row may come late and bear an old time, when the service has forgotten the operation.
+    A report that was passed over before its job was `uncertain`, or a row that comes late and bears an old time, would
+    never be heard where the service can't be asked directly: every few minutes the search goes back to the first.
     """
     first = min(_began(one) for one in waiting)
     if int(services.clock.now().timestamp()) // 60 % _LOOK_BACK_EVERY == 0:
         return first - services.limits.overlap
-    lost = (_began(one) for one in waiting if not one.job.operation)
     watermark = await services.agenda.watermark() or first
-    return max(first, min([watermark, *lost])) - services.limits.overlap
+    return max(first, watermark) - services.limits.overlap
 
 
 def _began(one: Waiting) -> datetime:
@@ -111,9 +130,18 @@ class _Index:
         candidates = self._by_machine.get(report.machine_id.lower(), [])
         return next((one for one in candidates if may_be_of(report, one.job)), None)
 
-    def forget(self, one: Waiting) -> None:
-        """A job that was heard of by its activity id is not looked for any more."""
-        del self._by_activity[one.job.activity_id.lower()]
+    def hear(self, page: Iterable[InstallReport], lost: Heard) -> Heard:
+        """What a page says of the jobs; of those without an activity id *lost* is told.
+
+        A job that was heard of by its activity id is not looked for any more.
+        """
+        heard = Heard()
+        for report in page:
+            if one := self.find(report):
+                (heard if one.job.activity_id else lost).hear(one, report)
+        for one in heard.jobs.values():
+            del self._by_activity[one.job.activity_id.lower()]
+        return heard
 
 
 async def ask_directly(services: Services, unheard: Sequence[Waiting], now: datetime) -> Heard:
@@ -148,11 +176,7 @@ async def _ask(services: Services, job: Job) -> InstallReport | None:
 
 async def read_updates(services: Services, heard: Heard) -> bool:
     """Read the updates of final reports that lack them; whether they could be read."""
-    expected = {
-        one.activity_id: one.counts.total
-        for one in heard.reports.values()
-        if one.is_final and one.updates is None
-    }
+    expected = heard.expected
     if not expected:
         return True
     try:

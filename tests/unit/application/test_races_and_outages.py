@@ -160,7 +160,7 @@ async def test_adopted_job_hears_a_final_word_that_comes_late() -> None:
     drill.fleet.silent.add(a_machine().key)
     await drill.run_until(WINDOW_OPENS + 36 * MINUTE)
     drill.fleet.silent.clear()
-    await drill.run_until(WINDOW_OPENS + 38 * MINUTE)
+    await drill.run_until(WINDOW_OPENS + 41 * MINUTE)
     assert [job.outcome for job in await drill.jobs()] == [Outcome.SUCCEEDED]
 
 
