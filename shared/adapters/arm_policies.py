@@ -30,6 +30,8 @@ _LONGEST_WAIT = timedelta(days=1)
 _QUERIES = "/providers/microsoft.resourcegraph/"
 _QUERY_QUOTA = 15
 _QUERY_PERIOD = timedelta(seconds=5)
+_LONGEST_TURN = timedelta(seconds=10)
+"""Whatever a reply or a clock that was set back says: then the next reply is asked for its word."""
 
 
 class NoTokenError(Exception):
@@ -106,7 +108,8 @@ class QueryQuota(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     async def _take_turn(self) -> None:
         async with self._turn:
             if self._left <= 0:
-                await self._clock.sleep(max(timedelta(0), self._resets_at - self._clock.now()))
+                wait = self._resets_at - self._clock.now()
+                await self._clock.sleep(min(max(timedelta(0), wait), _LONGEST_TURN))
                 if self._left <= 0:  # unless a reply has said otherwise meanwhile
                     self._left = _QUERY_QUOTA - self._asking
                     self._resets_at = self._clock.now() + _QUERY_PERIOD

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from shared.application.callers import TIMER
 from shared.application.change_run import change_leased
@@ -26,6 +27,8 @@ from shared.domain.run import Reason
 from shared.domain.scope import Filter, Scope
 from shared.errors import UnavailableError
 
+_LOOKS_FOR = timedelta(seconds=30)
+"""How long regions are looked for: the freeze has to end within the time of a function, and its lease."""
 _FEW = 100
 """Machines of a subscription whose regions need not be known: no budget holds so few back."""
 
@@ -83,20 +86,28 @@ async def _freeze(services: Services, run: Run, there: Mapping[str, str]) -> Non
 
 
 async def _with_locations(services: Services, run: Run, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, with what could be found out in a while; raises `StaleError` when the lease was lost over it."""
     counts = Counter(job.subscription.lower() for job in jobs)
+    many = sorted(one for one, count in counts.items() if count > _FEW)
+    if not many:
+        return list(jobs)
     locations: dict[str, str] = {}
-    for subscription in sorted(one for one, count in counts.items() if count > _FEW):
-        with suppress(UnavailableError):
-            async for machine in _machines(services, run, subscription):
+    until = services.clock.now() + _LOOKS_FOR
+    with suppress(UnavailableError):
+        for subscription in many:
+            async for machine in _machines(services, run, subscription, until=until):
                 locations[job_key(machine.id)] = machine.location
+    # What is written from here on must not meet a successor's rows.
+    await change_leased(services, run, leased_until=services.clock.now() + services.limits.claim)
     return [replace(job, location=locations.get(job.key, "")) for job in jobs]
 
 
-async def _machines(services: Services, run: Run, subscription: str) -> AsyncIterator[Machine]:
+async def _machines(
+    services: Services, run: Run, subscription: str, *, until: datetime
+) -> AsyncIterator[Machine]:
     everything = Scope(assignment_id="", subscription=subscription, filter=Filter())
     after: str | None = ""
-    while after is not None:
-        run = await _prolonged(services, run)
+    while after is not None and services.clock.now() < until:
         page = await read_page(services, everything, after=after, since=run.created_at)
         for machine in page.machines:
             yield machine

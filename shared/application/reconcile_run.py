@@ -79,6 +79,8 @@ async def _dispatch(services: Services, run: Run) -> Tally:
     """Write the plan, then send; dying in between leaves jobs that are sent again after a minute."""
     jobs = {job.key: job async for job in services.jobs.glance(run.id)}
     rules = dispatch_rules(run, services.limits, services.clock.now())
+    if rules.max_concurrency:
+        rules = replace(rules, heard_until=await services.agenda.watermark())
     changes = await plan_within_budgets(services, run.id, jobs, rules)
     written = await services.jobs.change_many(run.id, changes)
     await gather_bounded(

@@ -144,11 +144,13 @@ def read_left(text: str) -> Tokens:
 
 def allowance(budget: Budget, run: str, demand: Demand, *, now: datetime) -> Tokens:
     """What *run* may take now of what it waits for."""
-    return {bucket: _share(budget, run, demand, bucket, now) for bucket in Bucket}
+    usable = _usable(budget, run, demand, now)
+    return {bucket: _share(budget, run, usable, bucket, now) for bucket in Bucket}
 
 
 def reserve(budget: Budget, run: str, demand: Demand, *, taken: Tokens, now: datetime) -> Budget:
     """The budget without what *run* takes, and with its claim as it is then."""
+    demand = _usable(budget, run, demand, now)
     levels = dict(budget.levels)
     for bucket, count in taken.items():
         there = _tokens(budget, bucket, now)
@@ -195,6 +197,14 @@ def blocked(budget: Budget, until: Mapping[Bucket, datetime]) -> Budget:
     for bucket, instant in until.items():
         waits[bucket] = max(instant, waits.get(bucket, instant))
     return replace(budget, blocked_until=waits)
+
+
+def _usable(budget: Budget, run: str, demand: Demand, now: datetime) -> Demand:
+    """The demand without the writes that its VMs could not use, for want of patch operations."""
+    vms = demand.waiting.get(Bucket.PATCH_3_MINUTES, 0)
+    may = min(_share(budget, run, demand, bucket, now) for bucket in _FULL_AFTER)
+    writes = demand.waiting.get(Bucket.WRITES, 0) - max(0, vms - may)
+    return replace(demand, waiting={**demand.waiting, Bucket.WRITES: writes})
 
 
 def _share(budget: Budget, run: str, demand: Demand, bucket: Bucket, now: datetime) -> int:

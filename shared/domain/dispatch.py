@@ -29,14 +29,15 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _LAST_LOOK = timedelta(minutes=10)
 _JUST_NOW = timedelta(minutes=5)
 _MAY_STILL_SHOW = timedelta(minutes=30)
+_LATELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRules:
     """What the plan depends on beside the rows.
 
-    `cut_offs` are instants by type of machine, `allowances` what may be taken of each place's budget; a place that is
-    not in it has no limit.
+    `cut_offs` are instants by type of machine, `heard_until` is how far the reports of installs could be read.
+    `allowances` are what may be taken of each place's budget; a place that is not in it has no limit.
     """
 
     now: datetime
@@ -46,6 +47,7 @@ class DispatchRules:
     unclaimed: timedelta
     skew: timedelta
     max_concurrency: MaxConcurrency | None = None
+    heard_until: datetime | None = None
     allowances: Mapping[Place, Tokens] = field(default_factory=dict)
 
     def within(self, allowances: Mapping[Place, Tokens]) -> "DispatchRules":
@@ -154,7 +156,7 @@ def _change(job: JobGlance, rules: DispatchRules, room: _Room) -> JobChange | No
             return _time_out(job, rules, room.held)
         case Phase.QUEUED if waits(job, rules):
             held = room.take(job)
-            return _hold(job, held) if held else _dispatch(job, rules)
+            return _hold(job, held, rules.now) if held else _dispatch(job, rules)
         case Phase.DISPATCHED if rules.now - (job.dispatched_at or rules.now) >= rules.unclaimed:
             return _dispatch(job, rules)
         case Phase.CLAIMED if _is_dead(job, rules):
@@ -173,9 +175,9 @@ def _dispatch(job: JobGlance, rules: DispatchRules) -> JobChange:
     return move(job, Phase.DISPATCHED, by=Writer.RECONCILE_RUN, dispatched_at=rules.now)
 
 
-def _hold(job: JobGlance, held: tuple[Reason, str]) -> JobChange | None:
+def _hold(job: JobGlance, held: tuple[Reason, str], now: datetime) -> JobChange | None:
     """Note once what keeps a job in the queue; a full queue is not noted, for it empties every minute."""
-    if held is _CROWDED or job.held_by in (held[0], Reason.BUSY):
+    if held is _CROWDED or job.held_by is held[0] or _was_busy_since(job, now - _LATELY):
         return None
     columns = {"held_by": held[0], "held_message": held[1]}
     return JobChange(key=job.key, etag=job.etag, columns=columns)
@@ -203,9 +205,12 @@ def _is_dead(job: JobGlance, rules: DispatchRules) -> bool:
 
 
 def _may_be_patched(job: JobGlance, rules: DispatchRules) -> bool:
-    """Whether a job counts against the run's own limit; one that nobody has seen for half an hour was not started."""
-    if job.phase is Phase.UNCERTAIN and job.starting_at:
-        return rules.now - job.starting_at <= _MAY_STILL_SHOW
+    """Whether a job counts against the run's own limit.
+
+    One whose request was lost does, until the reports of half an hour could be read and did not show it.
+    """
+    if job.phase is Phase.UNCERTAIN and job.starting_at and rules.heard_until:
+        return rules.heard_until - job.starting_at <= _MAY_STILL_SHOW
     return job.phase in (*_IN_FLIGHT, *_STARTED)
 
 
@@ -241,18 +246,23 @@ _NOBODY_CAME = (
 )
 
 
+def _was_busy_since(job: JobGlance, instant: datetime) -> bool:
+    """Whether a worker found the machine in other hands; `not_before` is a little later than when it looked."""
+    return job.held_by is Reason.BUSY and job.not_before is not None and job.not_before >= instant
+
+
 def _time_out(job: JobGlance, rules: DispatchRules, held: tuple[Reason, str]) -> JobChange:
     """End a job whose time is over, and say what held it.
 
-    A machine in other hands was skipped. Else it is that nobody came for the job; or what its worker or a pass said; or
-    the crowd, if it never had its turn.
+    A machine that was in other hands lately was skipped. Else it is that nobody came for the job; or what its worker or
+    a pass said; or the crowd, if it never had its turn.
     """
-    if job.held_by is Reason.BUSY:
-        return _end(job, rules, Outcome.SKIPPED, job.held_by, job.held_message)
+    if _was_busy_since(job, rules.cut_offs[job.machine_type] - _LATELY):
+        return _end(job, rules, Outcome.SKIPPED, Reason.BUSY, job.held_message)
     sent_at = job.dispatched_at if job.phase is Phase.DISPATCHED else None
     if sent_at and rules.now - sent_at >= rules.unclaimed:
         return _end(job, rules, Outcome.TIMED_OUT, *_NOBODY_CAME)
-    if job.held_by:
+    if job.held_by and job.held_by is not Reason.BUSY:
         return _end(job, rules, Outcome.TIMED_OUT, job.held_by, job.held_message)
     why = held if job.dispatched_at is None else _NOBODY_CAME
     return _end(job, rules, Outcome.TIMED_OUT, *why)

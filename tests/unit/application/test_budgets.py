@@ -1,7 +1,7 @@
 """Runs within Azure's budgets and within their own limit, through the whole pipeline in memory."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -9,26 +9,28 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.memory.machines import LOST
 from shared.adapters.memory.rows import MemoryRows
 from shared.adapters.storage.budgets import BUDGETS, Budgets
 from shared.adapters.storage.rows import Write
 from shared.application.callers import LOCAL
 from shared.application.configurations import put_configuration
-from shared.application.evaluate_schedules import evaluate_schedules
-from shared.application.freeze_run import freeze_run
 from shared.application.limits import Limits
 from shared.application.ports import (
     Accepted,
     InstallOrder,
     InstallReply,
     NotNow,
+    Services,
     StaleError,
     Uncertain,
 )
 from shared.domain.budget import Bucket
 from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import job_key
+from shared.domain.report import InstallReport
 from shared.domain.run import Outcome, Phase, Reason
+from shared.errors import UnavailableError
 from tests.builders import (
     CONFIGURATION,
     SUBSCRIPTION,
@@ -288,32 +290,6 @@ async def test_machines_in_other_hands_to_the_end_are_skipped_also_under_a_limit
     assert not await drill.broken()
 
 
-@pytest.mark.parametrize(("machines", "known"), [(100, 0), (101, 101)], ids=["few", "many"])
-async def test_regions_of_many_machines_that_are_assigned_by_themselves_are_looked_up(
-    machines: int, known: int
-) -> None:
-    drill = a_drill(machines)
-    document = a_configuration()
-    await put_configuration(drill.services, CONFIGURATION, document=document, caller=LOCAL)
-    static = a_scope()
-    del static["properties"]["filter"]
-    for state in list(drill.fleet.states.values()):
-        await drill.attach(state.machine.id, "static", static)
-    gone = next(iter(drill.fleet.states))
-    drill.clock.instant = WINDOW_OPENS
-    await evaluate_schedules(drill.services)
-    (run,) = await drill.runs()
-    vanished = drill.fleet.states.pop(gone)
-    await freeze_run(
-        drill.services, replace(run, leased_until=WINDOW_OPENS + MINUTE, lease=run.lease)
-    )
-    jobs = await drill.jobs()
-    assert len(jobs) == machines, "also one that the inventory does not know"
-    located = [job for job in jobs if job.location]
-    assert len(located) == max(0, known - 1)
-    assert vanished.machine.id not in {job.machine_id for job in located}
-
-
 async def test_runs_that_wait_for_one_place_get_the_same() -> None:
     drill = Drill(states(*team("a", 1000), *team("b", 1000)))
     await with_teams(drill, a=at("02:00"), b=at("02:01"))
@@ -388,4 +364,43 @@ async def test_what_the_runs_own_limit_held_until_the_cut_off_says_so() -> None:
         (Outcome.SUCCEEDED, None),
         (Outcome.TIMED_OUT, Reason.MAX_CONCURRENCY),
     }
+    assert not await drill.broken()
+
+
+async def test_what_was_busy_once_says_what_held_it_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    drill = await with_teams(Drill(states(*team("a", 3))), a=at("02:00"))
+    configuration = CONFIGURATION.replace("nightly", "late")
+    await put_configuration(drill.services, configuration, document=at("02:02"), caller=LOCAL)
+    scope = a_scope({}, configuration)
+    await drill.attach(f"/subscriptions/{SUBSCRIPTION}", "late", scope)
+    await minute(drill, 3)
+
+    async def nobody(services: Services, body: str) -> None:
+        """No worker takes a job any more."""
+
+    monkeypatch.setattr("tests.drill.handle_job_message", nobody)
+    await minute(drill, 6 * 60)
+    (run,) = [run async for run in drill.services.runs.list(configuration)]
+    ended = {(job.outcome, job.reason) for job in await drill.jobs(run)}
+    assert ended == {(Outcome.TIMED_OUT, Reason.OUTAGE)}
+
+
+async def test_one_at_a_time_holds_while_no_report_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drill = a_drill(2, takes=timedelta(hours=2))
+    await drill.configure(limited("1"))
+    drill.fleet.replies = {key: [LOST] for key in drill.fleet.states}
+    read = drill.fleet.changed_since
+
+    async def changed_since(instant: datetime, *, limit: int) -> AsyncIterator[list[InstallReport]]:
+        if drill.clock.instant < WINDOW_OPENS + 40 * MINUTE:
+            raise UnavailableError("Resource Graph is away.")
+        async for page in read(instant, limit=limit):
+            yield page
+
+    monkeypatch.setattr(drill.fleet, "changed_since", changed_since)
+    drill.clock.instant = WINDOW_OPENS - MINUTE
+    assert await minute(drill, 90) == 1
+    assert await minute(drill, 140) == 2
     assert not await drill.broken()

@@ -31,7 +31,8 @@ FULL = Budget(place=PLACE)
 SHORT, LONG, WRITES = Bucket
 
 
-ALL = Demand(waiting=dict.fromkeys(Bucket, 5000), reserved={})
+ALL = Demand(waiting={SHORT: 5000, LONG: 5000, WRITES: 10_000}, reserved={})
+"""Five thousand VMs, and as many Arc servers."""
 
 
 def a_claim(waiting: int = 0, *, had: int = 0, at: datetime = NOW, **reserved: int) -> Claim:
@@ -129,6 +130,15 @@ def test_nobody_gets_more_than_it_waits_for() -> None:
 )
 def test_runs_that_wait_share_what_is_there(claims: dict[str, Claim], share: int) -> None:
     assert allowed(replace(FULL, claims=claims))[SHORT] == share
+
+
+def test_vms_take_no_writes_that_they_could_not_use() -> None:
+    vms = Demand(waiting=dict.fromkeys(Bucket, 5000), reserved={})
+    assert allowance(FULL, "a", vms, now=NOW) == {SHORT: 190, LONG: 600, WRITES: 190}
+    used_up = reserve(FULL, "a", vms, taken=dict.fromkeys(Bucket, 190), now=NOW)
+    later = reserve(used_up, "a", vms, taken={}, now=NOW + MINUTE)
+    assert later.claims["a"].waiting.get(WRITES, 0) == 1, "for the one that asks for a word"
+    assert allowed(later, run="b", now=NOW + MINUTE)[WRITES] == 199
 
 
 def test_a_run_without_vms_does_not_compete_for_patch_operations() -> None:

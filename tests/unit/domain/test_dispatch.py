@@ -72,10 +72,16 @@ CASES = [
         a_job(held_by=Reason.BUSY), the_rules(left=LATE), Phase.DISPATCHED, id="busy: a last look"
     ),
     pytest.param(
-        a_job(held_by=Reason.BUSY),
+        a_job(held_by=Reason.BUSY, not_before=NOW - 70 * MINUTE),
         the_rules(left=-10 * MINUTE - SECOND),
         (Outcome.SKIPPED, Reason.BUSY),
-        id="busy: nobody looked",
+        id="busy: nobody looked again",
+    ),
+    pytest.param(
+        a_job(held_by=Reason.BUSY, not_before=NOW - 71 * MINUTE, dispatched_at=NOW - 72 * MINUTE),
+        the_rules(left=-10 * MINUTE - SECOND),
+        (Outcome.TIMED_OUT, Reason.OUTAGE),
+        id="busy: long ago, and nobody came since",
     ),
     pytest.param(
         a_job(),
@@ -226,10 +232,22 @@ def test_no_more_machines_of_a_run_are_patched_at_once_than_it_allows(
 
 
 def test_a_lost_request_that_nobody_saw_for_half_an_hour_makes_room_again() -> None:
-    rules = the_rules(max_concurrency=MaxConcurrency(number=1))
-    for ago, expected in ((30, Reason.MAX_CONCURRENCY), (31, Phase.DISPATCHED)):
-        lost = a_job(Phase.UNCERTAIN, key="a", starting_at=NOW - ago * MINUTE)
+    lost = a_job(Phase.UNCERTAIN, key="a", starting_at=NOW - 60 * MINUTE)
+    for heard_until, expected in (
+        (None, Reason.MAX_CONCURRENCY),
+        (NOW - 30 * MINUTE, Reason.MAX_CONCURRENCY),
+        (NOW - 29 * MINUTE, Phase.DISPATCHED),
+    ):
+        rules = the_rules(max_concurrency=MaxConcurrency(number=1), heard_until=heard_until)
         assert planned(lost, a_job(key="b"), rules=rules) == {"b": expected}
+
+
+def test_what_was_busy_long_ago_says_what_holds_it_now() -> None:
+    rules = the_rules(in_flight=9, max_concurrency=MaxConcurrency(number=1))
+    patched = a_job(Phase.STARTED, key="a")
+    for ago, expected in ((60, {}), (61, {"b": Reason.MAX_CONCURRENCY})):
+        busy = a_job(key="b", held_by=Reason.BUSY, not_before=NOW - ago * MINUTE)
+        assert planned(patched, busy, rules=rules) == expected
 
 
 @pytest.mark.parametrize(
@@ -295,7 +313,7 @@ def test_a_machine_that_waits_for_another_run_takes_no_token() -> None:
 
 
 def test_a_machine_that_azure_itself_found_busy_was_asked_and_takes_a_token() -> None:
-    asked = a_job(held_by=Reason.BUSY, starting_at=NOW - MINUTE, **WEST)
+    asked = a_job(held_by=Reason.BUSY, not_before=NOW, starting_at=NOW - MINUTE, **WEST)
     assert in_places(asked, here={}) == {}
 
 
