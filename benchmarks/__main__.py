@@ -1,30 +1,44 @@
 """Benchmarks: `python -m benchmarks` measures one run, `python -m benchmarks estate` a whole estate with faults.
 
-Everything shares this machine: Azurite, the local Azure, the host and the app.
+Everything shares this machine: Azurite, the local Azure, the host and the app. An estate that broke an invariant, or
+did not settle within its window, makes the exit code 1. SIGTERM ends everything that was started, as Ctrl-C does.
 """
 
 import argparse
 import asyncio
+import signal
+import sys
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from benchmarks.estate import Plan
-from benchmarks.measure_estate import measure
+from benchmarks.measure_estate import Measured, measure
 from benchmarks.report import print_estate, print_growth
 from benchmarks.single_run import measure_single_run
 
+_ENDED = 128 + signal.SIGTERM
 
-def main() -> None:
-    """Read the command line and measure."""
+
+def main() -> int:
+    """Read the command line and measure; the exit code."""
+    signal.signal(signal.SIGTERM, _end)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--machines", type=int, default=2000)
     _add_estate(parser)
     arguments = parser.parse_args()
     if arguments.measure == "estate":
-        asyncio.run(_measure_estate(arguments))
-    else:
-        asyncio.run(measure_single_run(arguments.machines))
+        return 0 if all(one.is_sound for one in asyncio.run(_measure_estate(arguments))) else 1
+    asyncio.run(measure_single_run(arguments.machines))
+    return 0
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave all contexts, which end what they have started; undisturbed by another signal."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(_ENDED)
 
 
 def _add_estate(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +63,7 @@ def _add_estate(parser: argparse.ArgumentParser) -> None:
     add("--profiles", type=Path, help="a folder for profiles of the hosts, which slow them down")
 
 
-async def _measure_estate(arguments: argparse.Namespace) -> None:
+async def _measure_estate(arguments: argparse.Namespace) -> list[Measured]:
     given = {each.name: getattr(arguments, each.name) for each in fields(Plan)}
     plan, small = Plan(**given), None
     if arguments.baseline:
@@ -58,8 +72,10 @@ async def _measure_estate(arguments: argparse.Namespace) -> None:
         print()
     large = await measure(plan)
     print_estate(large)
-    if small:
-        print_growth(small, large)
+    if small is None:
+        return [large]
+    print_growth(small, large)
+    return [small, large]
 
 
 def _minutes(text: str) -> timedelta:
@@ -67,4 +83,4 @@ def _minutes(text: str) -> timedelta:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,16 +31,22 @@ class HostMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """All that a run has left behind; `queries` are by host."""
+    """All that a run has left behind: `queries` by host, `is_settled` whether it was done within its window."""
 
     plan: Plan
     run: Run
+    is_settled: bool
     settled_at: datetime
     calls: list[Call]
     queries: list[list[Query]]
     memory: list[HostMemory]
     complaints: Counter[str]
     broken: list[Violation]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the run did what it had to."""
+        return self.is_settled and not self.broken
 
 
 async def measure(plan: Plan) -> Measured:
@@ -50,7 +56,7 @@ async def measure(plan: Plan) -> Measured:
             plan, storage=azurite.connection_string, folder=Path(folder)
         ) as estate:
             at_start = [host.memory() for host in estate.hosts]
-            await _wait_until_settled(estate)
+            is_settled = await _wait_until_settled(estate)
             print(file=sys.stderr)
             settled_at = estate.services.clock.now()
             at_end = [host.memory() for host in estate.hosts]
@@ -62,6 +68,7 @@ async def measure(plan: Plan) -> Measured:
             return Measured(
                 plan=plan,
                 run=run,
+                is_settled=is_settled,
                 settled_at=settled_at,
                 calls=calls,
                 queries=estate.queries(),
@@ -74,12 +81,13 @@ async def measure(plan: Plan) -> Measured:
             )
 
 
-async def _wait_until_settled(estate: Estate) -> None:
-    """Return when it is, or at the end of the window: the checker says then what is wrong."""
+async def _wait_until_settled(estate: Estate) -> bool:
+    """Return True when it is, or False at the end of the window: the checker says then what is wrong."""
     while not await estate.is_settled():
         if estate.services.clock.now() > estate.ends_at:
-            return
+            return False
         run = await estate.run()
         ended = sum(run.counts.values()) if run else 0
         print(f"\r{ended:,} machines have ended", end=" ", file=sys.stderr, flush=True)
         await asyncio.sleep(_LOOK_EVERY)
+    return True

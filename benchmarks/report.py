@@ -30,6 +30,7 @@ def print_estate(measured: Measured) -> None:
     machines = sum(run.counts.values()) + run.open_jobs
     starts = [call.at for call in installs(measured.calls)]
     seconds = _seconds(measured, max(starts, default=measured.settled_at))
+    settled = _seconds(measured, measured.settled_at) if measured.is_settled else "not settled"
     print_rows(
         {
             "machines": machines,
@@ -42,7 +43,7 @@ def print_estate(measured: Measured) -> None:
             "installs accepted": machines_started(measured.calls),
             "seconds until the last install": seconds,
             "machines per second": machines / seconds,
-            "seconds until all was settled": _seconds(measured, measured.settled_at),
+            "seconds until all was settled": settled,
             "invariants broken": len(measured.broken),
             "complaints in the log": ", ".join(f"{k} {n}" for k, n in measured.complaints.items()),
         }

@@ -3,7 +3,8 @@
 1. A request for an install is never repeated after an answer that left it in doubt, or no answer.
 2. No machine is asked for an install while another run's job holds it.
 3. Nothing of a run is asked for after its cancellation, or its configuration's deletion, was acknowledged.
-4. A job claims no more than Azure did, and an install that Azure showed in time does not stay `Unknown`.
+4. A job claims no more than Azure did, and no less than Azure showed in time: an install that ended does not stay
+   `Unknown`, and its updates are counted.
 5. A request id starts one run, however often it comes.
 """
 
@@ -20,7 +21,9 @@ from localhost.azure.simulation import Simulation
 from localhost.azure.updates import PatchState
 from localhost.campaign.journal import Called, Changed, Entry
 from localhost.campaign.requests import Acknowledged
+from localhost.campaign.watched_azure import WatchedAzure
 from shared.adapters.storage.keys import id_to_key
+from shared.application.limits import Limits
 from shared.application.ports import Services
 from shared.application.start_job import client_request_id
 from shared.domain.records import Job, Run
@@ -28,6 +31,10 @@ from shared.domain.run import Outcome, Phase, Reason
 
 _SHOWN_AFTER = timedelta(hours=3)
 """Resource Graph's lag, the longest contradiction, and two strides of the driver."""
+_WAITED_FOR = timedelta(minutes=20)
+"""How long after its end the updates of an install are waited for."""
+_TRIES = timedelta(minutes=10)
+"""How long they have to be there at the last moment, when some queries fail."""
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 _HOLDING = (Phase.STARTING, Phase.STARTED, Phase.UNCERTAIN)
 
@@ -115,7 +122,7 @@ def unstopped(asked: Iterable[Asked], acknowledged: Acknowledged) -> Iterator[st
                     yield f"{one.subject}: asked at {call.at:%H:%M:%S}, stopped at {at:%H:%M:%S}."
 
 
-def untrue(asked: Iterable[Asked], azure: Simulation, *, corrected_for: timedelta) -> Iterator[str]:
+def untrue(asked: Iterable[Asked], azure: WatchedAzure, *, limits: Limits) -> Iterator[str]:
     """Jobs whose outcome is not what Azure did."""
     for one in asked:
         accepted = [call for call in one.calls if call.activity]
@@ -123,15 +130,19 @@ def untrue(asked: Iterable[Asked], azure: Simulation, *, corrected_for: timedelt
             if one.job.outcome is Outcome.FAILED and one.job.reason is not Reason.REFUSED:
                 yield f"{one.subject}: {one.job.reason}, but nothing was accepted."
             continue
-        install = _truth(azure, accepted[0])
-        message = _lie(one, install, azure.now()) or _silence(
-            one, install, azure, corrected_for=corrected_for
+        install = truth(azure, accepted[0])
+        message = (
+            _lie(one, install, azure.now())
+            or _miscount(
+                one, install, azure.shown_at, last_word=one.run.ends_at + limits.final_word
+            )
+            or _silence(one, install, azure, corrected_for=limits.correction)
         )
         if message:
             yield f"{one.subject}: {message}"
 
 
-def _truth(azure: Simulation, call: Call) -> Install | None:
+def truth(azure: Simulation, call: Call) -> Install | None:
     """The install as Azure knows it now; None for one that it has forgotten."""
     path = (call.machine or "").lower()
     kind = Kind.VM if Kind.VM.lower() in path else Kind.ARC
@@ -164,14 +175,21 @@ def _lie(one: Asked, install: Install | None, now: datetime) -> str:
         return f"{job.outcome}, but Azure says {install.status}."
     if job.outcome is Outcome.SUCCEEDED and install.ended_at > one.run.ends_at:
         return f"{job.outcome}, but it ended at {install.ended_at}, after its window."
-    return _miscount(job, install)
+    return ""
 
 
-def _miscount(job: Job, install: Install) -> str:
+def _miscount(
+    one: Asked, install: Install | None, shown_at: Mapping[str, datetime], *, last_word: datetime
+) -> str:
+    job = one.job
+    if install is None or install.ended_at is None or job.outcome not in _MAY_CLAIM:
+        return ""
     shown = (job.counts.installed, job.counts.failed, job.counts.pending)
     done = tuple(install.counts[state] for state in _COUNTED)
-    # Updates that Azure did not show in time, or never counted, are none, and the job's message says so.
-    if shown in (done, (0, 0, 0)):
+    # Updates that Azure did not show in time are none, and the job's message says so.
+    in_time = min(install.ended_at + _WAITED_FOR, last_word - _TRIES)
+    is_excused = shown == (0, 0, 0) and shown_at[install.activity_id] > in_time
+    if shown == done or is_excused:
         return ""
     return f"it counts {shown} installed, failed and pending, Azure {done}."
 

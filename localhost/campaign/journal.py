@@ -11,7 +11,8 @@ from datetime import datetime
 
 from localhost.azure.calls import Call
 
-_LONGEST_WHY = 100
+_LONGEST_WHY = 300
+"""The id of a run is in it, whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,11 @@ _PATCHES: tuple[Mapping[str, Any], ...] = (
     {"classificationsToInclude": ["Security"]},
 )
 
+# What a run of so few machines can use up.
+_SMALL_BUCKETS = (4, 6)
+BY_HAND = 3
+"""How many machines of each configuration are assigned by themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutConfiguration:
@@ -97,12 +102,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A seed, drawn: `mortality` is that of `MortalRows`, `echoes` the share of messages that come twice."""
+    """A seed, drawn: `mortality` is that of `MortalRows`, `echoes` the share of messages that come twice.
+
+    `patch_tokens` are the sizes of Azure's buckets of patch requests for three minutes and for thirty, where these are
+    not Azure's own.
+    """
 
     seed: int
     machines: int
     mortality: float
     echoes: float
+    patch_tokens: tuple[int, int] | None = None
     steps: Sequence[Step] = field(default_factory=tuple)
 
     @property
@@ -124,6 +134,7 @@ def draw(seed: int) -> Plan:
         machines=count,
         mortality=dice.choice((0.0, 0.02, 0.05)),
         echoes=dice.choice((0.0, 0.05)),
+        patch_tokens=dice.choice((None, _SMALL_BUCKETS)),
         steps=tuple(sorted(steps, key=lambda step: step.at)),
     )
 
@@ -193,7 +204,7 @@ def _assignments(
     one = dice.choice(fleet)
     group = f"/subscriptions/{one.subscription}/resourceGroups/{one.resource_group}"
     yield _assignment(group, f"{name}-group", configuration, {"filter": {}})
-    for machine in dice.sample(fleet, 3):
+    for machine in dice.sample(fleet, BY_HAND):
         yield _assignment(machine.id, f"{name}-by-hand", configuration, {})
 
 

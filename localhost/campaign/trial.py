@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from localhost.campaign import findings
+from localhost.campaign import findings, restraint
 from localhost.campaign.drive import Driven, drive
 from localhost.campaign.journal import digest
 from localhost.campaign.plan import START, Plan, draw
@@ -83,7 +83,9 @@ async def _violations(here: World, driven: Driven, asked: list[findings.Asked]) 
         *findings.crowded(here.journal.entries, asked, unknown_holds=limits.correction),
         *findings.unstopped(asked, driven.acknowledged),
         *await findings.doubled(services),
-        *findings.untrue(asked, here.azure, corrected_for=limits.correction),
+        *findings.untrue(asked, here.azure, limits=limits),
+        *restraint.overfull(here.journal.entries, asked, here.azure),
+        *restraint.heedless(here.journal.entries, asked, here.azure.refusals),
     ]
 
 

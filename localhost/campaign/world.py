@@ -7,18 +7,19 @@ patience.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from localhost.azure.calls import Call, Calls
 from localhost.azure.faults import Faults, Share, fraction
+from localhost.azure.fleet import Fleet
 from localhost.azure.generate import generate
-from localhost.azure.limits import Limits as AzureLimits
-from localhost.azure.server import LocalAzure, serve
+from localhost.azure.server import serve
 from localhost.campaign.journal import Called, Journal
 from localhost.campaign.mortal_rows import MortalRows
 from localhost.campaign.plan import START, SUBSCRIPTIONS, Plan
 from localhost.campaign.virtual_time import VirtualClock
+from localhost.campaign.watched_azure import WatchedAzure, azure_limits
 from shared.adapters.arm import ArmClient, StaticCredential
 from shared.adapters.inventory.resource_graph import ResourceGraphInventory
 from shared.adapters.memory.queues import MemoryOutbox
@@ -78,7 +79,7 @@ class World:
     """What a campaign drives and looks at."""
 
     clock: VirtualClock
-    azure: LocalAzure
+    azure: WatchedAzure
     rows: MortalRows
     outbox: MemoryOutbox
     services: Services
@@ -91,11 +92,11 @@ async def world(plan: Plan) -> AsyncIterator[World]:
     """The world of a plan at its start."""
     clock, journal = VirtualClock(START), Journal()
     faults = CountedFaults.random(plan.seed)
-    azure = LocalAzure(
-        generate(plan.machines, plan.seed, subscriptions=SUBSCRIPTIONS),
+    azure = WatchedAzure(
+        _fleet(plan),
         now=clock.now,
         faults=faults,
-        limits=AzureLimits(),
+        limits=azure_limits(plan),
     )
     azure.calls = _TimedCalls(journal, clock, seed=plan.seed)
     rows = MortalRows(journal, clock.now, seed=plan.seed, mortality=plan.mortality)
@@ -110,6 +111,14 @@ async def world(plan: Plan) -> AsyncIterator[World]:
             journal=journal,
             faults=faults,
         )
+
+
+def _fleet(plan: Plan) -> Fleet:
+    """The machines of a plan: in one region where its patch requests are few, so that they are used up."""
+    fleet = generate(plan.machines, plan.seed, subscriptions=SUBSCRIPTIONS)
+    if plan.patch_tokens is None:
+        return fleet
+    return Fleet([replace(machine, location="westeurope") for machine in fleet.machines()])
 
 
 def _client(url: str, clock: VirtualClock) -> ArmClient:

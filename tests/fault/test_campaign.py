@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -12,13 +14,15 @@ import pytest
 from localhost.campaign import requests
 from localhost.campaign.trial import try_seed
 from shared.adapters.arm import ArmClient, NoReply
-from shared.application import hear_reports, start_job
+from shared.application import hear_reports, reconcile_run, settle_results, start_job
+from shared.application.hear_reports import Heard
 from shared.application.ports import InstallOrder, Services
-from shared.domain.records import Job, Run, RunId
+from shared.domain import dispatch
+from shared.domain.records import Job, JobChange, JobGlance, Run, RunId
 from shared.domain.report import InstallReport
 from shared.domain.run import Phase
 
-SEEDS = range(1, 11)
+SEEDS = range(1, 4)
 REPLAYED = 2
 ENOUGH = 40
 """Seeds within which a planted fault has to be found."""
@@ -95,6 +99,37 @@ def forgets_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "cancel_run", nothing)
 
 
+def ignores_the_limit_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Boundless(dispatch._Room):
+        def __init__(self, jobs: Sequence[JobGlance], rules: dispatch.DispatchRules) -> None:
+            super().__init__(jobs, replace(rules, max_concurrency=None))
+
+    monkeypatch.setattr(dispatch, "_Room", Boundless)
+
+
+def throws_updates_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    updates_of = settle_results._updates_of
+
+    def nothing(report: InstallReport, heard: Heard, now: datetime) -> Any:
+        return updates_of(
+            report, replace(heard, updates=None if heard.updates is None else {}), now
+        )
+
+    monkeypatch.setattr(settle_results, "_updates_of", nothing)
+
+
+def ignores_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def plan_at_once(
+        services: Services,
+        run_id: RunId,
+        jobs: Mapping[str, JobGlance],
+        rules: dispatch.DispatchRules,
+    ) -> list[JobChange]:
+        return dispatch.plan(list(jobs.values()), rules)
+
+    monkeypatch.setattr(reconcile_run, "plan_within_budgets", plan_at_once)
+
+
 @pytest.mark.parametrize(
     ("plant", "sign", "first"),
     [
@@ -104,6 +139,9 @@ def forgets_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(takes_any_word_for_final, "has not ended", 1, id="claims too early"),
         pytest.param(adopts_nothing, "but Azure showed", 3, id="does not look"),
         pytest.param(forgets_a_cancellation, "stopped at", 1, id="forgets what it said"),
+        pytest.param(ignores_the_limit_of_a_run, "at once", 1, id="too many at once"),
+        pytest.param(throws_updates_away, "it counts", 1, id="no updates"),
+        pytest.param(ignores_budgets, "was refused", 1, id="no budgets"),
     ],
 )
 def test_a_planted_fault_is_found(

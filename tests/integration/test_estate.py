@@ -4,6 +4,10 @@ Time runs 30 times as fast as real time. What the benchmark counts is tested fir
 """
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,13 +15,16 @@ from typing import Any
 
 import pytest
 
+import benchmarks.__main__
 from benchmarks.calls import LOOK, REQUEST, installs, machines_started, tallies
 from benchmarks.configuration import EPOCH
 from benchmarks.estate import Estate, Plan, an_estate
+from benchmarks.measure_estate import Measured
 from benchmarks.queries import Query, least
 from localhost.azure.calls import Call
 from localhost.azure.exchange import Cut
 from localhost.evidence import broken_invariants
+from localhost.stage import ROOT
 
 PLAN = Plan(
     machines=300,
@@ -74,6 +81,66 @@ def test_each_pass_needs_a_query_for_every_thousand_rows_of_a_table_and_one_for_
         Query(table="installs", begins=False, rows=1),
     ]
     assert least(queries) == {"machines": 2, "installs": 1 + 2, "updates": 1}
+
+
+@pytest.mark.parametrize(
+    ("is_settled", "broken", "code"),
+    [
+        pytest.param(True, [], 0, id="sound"),
+        pytest.param(False, [], 1, id="not settled"),
+        pytest.param(True, ["invariant 2"], 1, id="broken"),
+    ],
+)
+def test_exit_code_says_whether_the_estate_was_sound(
+    monkeypatch: pytest.MonkeyPatch, *, is_settled: bool, broken: list[Any], code: int
+) -> None:
+    async def measured(plan: Plan) -> Measured:
+        nothing: Any = None
+        return Measured(
+            plan=plan,
+            run=nothing,
+            is_settled=is_settled,
+            settled_at=EPOCH,
+            calls=[],
+            queries=[],
+            memory=[],
+            complaints=Counter(),
+            broken=broken,
+        )
+
+    monkeypatch.setattr(benchmarks.__main__, "measure", measured)
+    monkeypatch.setattr(benchmarks.__main__, "print_estate", lambda one: None)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "estate", "--baseline", "0"])
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    assert benchmarks.__main__.main() == code
+
+
+def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "estate", "--baseline", "0", "--machines", "20"]
+    parent = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL
+    )
+    try:
+        children = _all_children(parent.pid)
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(REAL_LIMIT) == 128 + signal.SIGTERM
+    finally:
+        parent.kill()
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert list(tmp_path.iterdir()) == []
+
+
+def _all_children(parent: int) -> list[int]:
+    started = time.monotonic()
+    while len(children := _children(parent)) < len(("Azurite", "the local Azure", "a host")):
+        assert time.monotonic() - started < REAL_LIMIT
+        time.sleep(0.1)
+    return children
+
+
+def _children(parent: int) -> list[int]:
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
 
 
 async def test_estate_is_patched_by_two_hosts_in_spite_of_faults(

@@ -9,15 +9,17 @@ import pytest
 
 from localhost.azure.calls import Call
 from localhost.azure.exchange import Cut
+from localhost.azure.faults import Faults
 from localhost.azure.fleet import Fleet, Kind, Machine
-from localhost.azure.simulation import Simulation
 from localhost.azure.updates import Os, Update
 from localhost.campaign.findings import Asked, crowded, doubled, repeated, unstopped, untrue
 from localhost.campaign.journal import Called, Changed, Entry
 from localhost.campaign.requests import Acknowledged
+from localhost.campaign.watched_azure import WatchedAzure
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.services import services as memory_services
 from shared.adapters.storage.keys import id_to_key
+from shared.application.limits import Limits
 from shared.application.start_job import client_request_id
 from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
@@ -158,7 +160,7 @@ ORDER = {
 class Told:
     """A simulated Azure that has installed one update on the machine, in ten minutes."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
         update = Update(patch_id="l1", name="curl", classification="Security", version="8.5")
         here = ResourceId.parse(MACHINE.id)
         machine = Machine(
@@ -171,13 +173,17 @@ class Told:
             missing=(update,),
         )
         self.now = WINDOW_OPENS
-        self.azure = Simulation(
-            Fleet([machine]), now=lambda: self.now, install_time=(10 * MINUTE, 10 * MINUTE)
+        self.azure = WatchedAzure(
+            Fleet([machine]),
+            now=lambda: self.now,
+            faults=faults,
+            install_time=(10 * MINUTE, 10 * MINUTE),
         )
         install = self.azure.install(MACHINE.id, ORDER)
         self.call = replace(order(), operation="install", activity=install.activity_id)
 
 
+LATE_SIGHT = 1
 DONE = {"installed": 1}
 
 
@@ -186,7 +192,7 @@ DONE = {"installed": 1}
     [
         pytest.param(HOUR, Outcome.SUCCEEDED, DONE, "", id="the truth"),
         pytest.param(HOUR, Outcome.COMPLETED_WITH_WARNINGS, DONE, "", id="with a warning"),
-        pytest.param(HOUR, Outcome.SUCCEEDED, {}, "", id="updates that were not shown"),
+        pytest.param(HOUR, Outcome.SUCCEEDED, {}, "it counts", id="updates that were shown"),
         pytest.param(MINUTE, Outcome.SUCCEEDED, DONE, "has not ended", id="too early"),
         pytest.param(HOUR, Outcome.FAILED, DONE, "Azure says Succeeded", id="another word"),
         pytest.param(HOUR, Outcome.SUCCEEDED, {"installed": 2}, "it counts", id="too many"),
@@ -199,8 +205,19 @@ def test_a_job_says_what_azure_did(
     told = Told()
     told.now += after
     job = asked(ONE, told.call, outcome=outcome, counts=UpdateCounts(**counts))
-    found = "".join(untrue([job], told.azure, corrected_for=24 * HOUR))
+    found = "".join(untrue([job], told.azure, limits=Limits()))
     assert (sign in found) if sign else not found
+    told.azure.close()
+
+
+def test_updates_that_azure_did_not_show_in_time_are_none() -> None:
+    # The reports contradict for 10 to 50 minutes: half an hour with this seed; the updates come with the end.
+    told = Told(Faults(seed=LATE_SIGHT, contradict=1))
+    [shown_at] = told.azure.shown_at.values()
+    assert shown_at > WINDOW_OPENS + 30 * MINUTE
+    told.now += HOUR
+    job = asked(ONE, told.call, outcome=Outcome.SUCCEEDED)
+    assert list(untrue([job], told.azure, limits=Limits())) == []
     told.azure.close()
 
 
@@ -210,6 +227,6 @@ def test_a_failure_needs_an_install_or_a_refusal() -> None:
         asked(ONE, outcome=Outcome.FAILED, reason=reason)
         for reason in (Reason.REFUSED, Reason.INSTALL_FAILED)
     ]
-    [found] = untrue(jobs, told.azure, corrected_for=24 * HOUR)
+    [found] = untrue(jobs, told.azure, limits=Limits())
     assert "InstallFailed" in found
     told.azure.close()

@@ -57,3 +57,4 @@ def test_among_the_seeds_is_everything_that_people_do() -> None:
         assert 0 < sum(sometimes in kinds for kinds in done) < len(plans)
     assert {plan.mortality > 0 for plan in plans} == {True, False}
     assert {plan.echoes > 0 for plan in plans} == {True, False}
+    assert {plan.patch_tokens is None for plan in plans} == {True, False}

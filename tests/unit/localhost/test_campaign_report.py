@@ -6,9 +6,13 @@ from datetime import timedelta
 import pytest
 
 from localhost.campaign import run
+from localhost.campaign.journal import Changed
 from localhost.campaign.run import CampaignOptions, line, run_campaign, summary
 from localhost.campaign.trial import Verdict
 from localhost.command_line import campaign_options, main, parser
+from shared.adapters.storage.keys import id_to_key
+from shared.domain.records import RunId, job_key
+from tests.builders import CONFIGURATION, WINDOW_OPENS
 
 HOLDS = Verdict(
     seed=17,
@@ -60,6 +64,19 @@ def test_a_trace_comes_before_its_verdict(
     assert printed[:2] == ["first this", "then that"]
     assert printed[2] == line(BREAKS)
     assert printed[3] == "  broken: invariant 2: two installs."
+
+
+def test_a_trace_names_the_whole_run_that_holds_a_machine() -> None:
+    held = f"The machine is being patched by {RunId(configuration_id=CONFIGURATION, key='20260602020000').text}."
+    entry = Changed(
+        at=WINDOW_OPENS,
+        run=id_to_key(RunId(configuration_id=CONFIGURATION, key="20260602021500").text),
+        key=job_key("web-1"),
+        machine="web-1",
+        state="queued",
+        why=held,
+    )
+    assert str(entry).endswith(f"({held})")
 
 
 @pytest.mark.parametrize(
