@@ -120,13 +120,19 @@ class ServerProperties(ExactBody):
     """Whom to sign in as."""
     host_key: Annotated[str | None, text(parse_host_key)] = None
     """The server's public key, `ssh-ed25519 AAAA...`: one that shows another is not connected to."""
-    trust_on_first_use: Annotated[bool, AfterValidator(_known_or_trusted)] = Field(
-        default=False, validate_default=True
-    )
+    trust_on_first_use: Annotated[bool, AfterValidator(_known_or_trusted)] = False
     """True in place of a `hostKey`: take whatever key the server shows first."""
     authentication: AuthenticationBody
     enabled: bool = True
     """False leaves the server alone: its jobs are skipped."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trusts_nobody_unasked(cls, value: object) -> object:
+        # Written out, since a default is not held against the host key.
+        if not isinstance(value, Mapping) or value.get("trustOnFirstUse") is not None:
+            return value
+        return {**value, "trustOnFirstUse": False}
 
 
 class ServerBody(Body):
