@@ -217,9 +217,7 @@ HEADLESS = "".join(PRIVATE.splitlines()[1:-1])
         pytest.param(
             a_server(hostKey=PRIVATE), "properties.hostKey", id="in place of the host key"
         ),
-        pytest.param(
-            a_server(hostKey=HEADLESS), "properties.hostKey", id="without its first line"
-        ),
+        pytest.param(a_server(hostKey=HEADLESS), "properties.hostKey", id="without its first line"),
         pytest.param(a_server() | {"tags": {"k": PRIVATE}}, "tags.k", id="in a tag"),
         pytest.param(a_server() | {"tags": {PRIVATE: ""}}, "tags", id="as the name of a tag"),
         pytest.param(a_server() | {PRIVATE: ""}, "$", id="as the name of a member"),

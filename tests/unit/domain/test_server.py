@@ -72,7 +72,8 @@ def test_user_is_a_posix_name(user: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "user", ["", "-l", ".ssh", "a b", "a@b", "a:b", "a/b", "domain\\ann", "u" * 33, "ann\n", "jürgen"]
+    "user",
+    ["", "-l", ".ssh", "a b", "a@b", "a:b", "a/b", "domain\\ann", "u" * 33, "ann\n", "jürgen"],
 )
 def test_nothing_else_is_a_user(user: str) -> None:
     with pytest.raises(InvalidRequestError, match="POSIX user"):
