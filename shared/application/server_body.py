@@ -77,9 +77,9 @@ def _is_key(line: str) -> bool:
 class AuthenticationBody(ExactBody):
     """Where the private key is kept: one of the two."""
 
-    key_setting: Annotated[str | None, text(parse_setting_name)] = None
+    key_setting: Annotated[str, text(parse_setting_name)] | None = None
     """The name of an app setting."""
-    key_vault_secret: Annotated[str | None, text(parse_secret_name)] = None
+    key_vault_secret: Annotated[str, text(parse_secret_name)] | None = None
     """The name of a Key Vault secret."""
 
     @model_validator(mode="after")
@@ -118,7 +118,7 @@ class ServerProperties(ExactBody):
     ] = SSH_PORT
     user: Annotated[str, text(parse_user)]
     """Whom to sign in as."""
-    host_key: Annotated[str | None, text(parse_host_key)] = None
+    host_key: Annotated[str, text(parse_host_key)] | None = None
     """The server's public key, `ssh-ed25519 AAAA...`: one that shows another is not connected to."""
     trust_on_first_use: Annotated[bool, AfterValidator(_known_or_trusted)] = False
     """True in place of a `hostKey`: take whatever key the server shows first."""

@@ -45,9 +45,9 @@ async def put_server(
                 stored = await services.servers.insert(fresh)
             else:
                 stored = await services.servers.replace(_changed(before, fresh, server))
+                _log_host_key(before, server, caller=caller)
         except StaleError:
             continue
-        _log_host_key(stored, before=before)
         return Written(stored=stored, is_new=before is None)
     raise ConflictError("Others keep changing this server. Try again.")
 
@@ -137,7 +137,6 @@ def _host_key(stored: StoredServer) -> str | None:
         return None  # an older version stored what breaks a rule of this one
 
 
-def _log_host_key(stored: StoredServer, *, before: StoredServer | None) -> None:
-    since = before.host_key_since if before else None
-    if before and stored.host_key_since != since:
-        logs.event(_log, "server.host_key_changed", server=stored.id, by=stored.modified_by)
+def _log_host_key(before: StoredServer, server: Server, *, caller: Caller) -> None:
+    if _host_key(before) != server.host_key:
+        logs.event(_log, "server.host_key_changed", server=before.id, by=caller.name)

@@ -1,5 +1,7 @@
 """A server's body: everything wrong is told at once, and no secret gets in or out."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +75,12 @@ def test_null_is_absent_and_the_top_keeps_what_it_does_not_know() -> None:
     document["properties"] |= {"port": None, "comment": None}
     server = parse_server(SERVER, document)
     assert (server.port, server.machine.tags) == (22, {})
+
+
+def test_server_of_the_documentation_is_right() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "servers.md").read_text(encoding="utf-8")
+    document = json.loads(text.partition("```json")[2].partition("```")[0])
+    assert parse_server(SERVER, document).host == document["properties"]["host"]
 
 
 # --- what is wrong -------------------------------------------------------------------------------

@@ -56,6 +56,15 @@ async def test_what_is_read_can_be_put_back(client: ArmClient) -> None:
     assert (again.status, again.json) == (200, read)
 
 
+async def test_null_comes_back_where_it_was_sent_for_what_is_absent(client: ArmClient) -> None:
+    """The client holds what it sends and what it gets against the document."""
+    document = a_server(trustOnFirstUse=True)
+    document["properties"] |= {"hostKey": None, "port": None, "comment": None}
+    document["properties"]["authentication"] = {"keySetting": None, "keyVaultSecret": "key"}
+    answer = await client.put(SERVER, document)
+    assert (answer.status, answer.json["properties"]) == (201, document["properties"])
+
+
 async def test_only_another_host_key_counts_as_a_change_of_it(
     client: ArmClient, clock: MemoryClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
