@@ -5,15 +5,15 @@ server, or the right one in another way. Nothing that looks like a secret is tak
 """
 
 import base64
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, model_validator
 
-from shared.application.bodies import Body, ExactBody, read_body, refusal_of, text
+from shared.application.bodies import Body, ExactBody, read_body, text
+from shared.application.refuse_secrets import refuse_secrets
 from shared.domain.ids import ResourceId
 from shared.domain.machine import Machine, MachineType, OsType
 from shared.domain.server import (
@@ -31,7 +31,7 @@ from shared.domain.server import (
     parse_system,
     parse_user,
 )
-from shared.errors import Detail, InvalidRequestError
+from shared.errors import InvalidRequestError
 
 _HOST_KEY_TYPES = (
     "ssh-ed25519",
@@ -39,17 +39,6 @@ _HOST_KEY_TYPES = (
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
     "ssh-rsa",
-)
-_SECRET_NAME = re.compile(r"pass[ _-]?(word|phrase)|private[ _-]?key", re.IGNORECASE)
-# PEM, PuTTY, OpenSSH's own format without its first line ("openssh-key-v1" in base64), and a password in words. What
-# is only called a private key is the name of a setting, and fine.
-_SECRET_TEXT = re.compile(
-    r"BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE|pass(word|phrase)\s*[:=]",
-    re.IGNORECASE,
-)
-_NO_SECRETS = (
-    "This looks like a secret, which Muster neither stores nor shows. Keep the private key in an app "
-    "setting or a Key Vault secret, and send that one's name."
 )
 
 
@@ -149,8 +138,7 @@ def parse_server(server_id: str, document: Mapping[str, Any]) -> Server:
 
     Where something looks like a secret, only that is told.
     """
-    if mistakes := [_secret_at(path) for path in _secrets(document)]:
-        raise refusal_of(mistakes)
+    refuse_secrets(document)
     body = read_body(ServerBody, document)
     place, properties = ResourceId.parse(server_id), body.properties
     return Server(
@@ -170,24 +158,3 @@ def parse_server(server_id: str, document: Mapping[str, Any]) -> Server:
         authentication=properties.authentication.record(),
         enabled=properties.enabled,
     )
-
-
-def _secrets(node: object, path: str = "") -> Iterator[str]:
-    """Where something looks like a secret; one in a member's name lies in the object."""
-    if isinstance(node, str) and _SECRET_TEXT.search(node):
-        yield path
-    if isinstance(node, Mapping):
-        for name, member in node.items():
-            inner = f"{path}.{name}".removeprefix(".")
-            yield from (
-                [path]
-                if _SECRET_NAME.search(name) or _SECRET_TEXT.search(name)
-                else _secrets(member, inner)
-            )
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        for at, member in enumerate(node):
-            yield from _secrets(member, f"{path}[{at}]")
-
-
-def _secret_at(path: str) -> Detail:
-    return Detail(code=InvalidRequestError.code, message=_NO_SECRETS, target=path or "$")
