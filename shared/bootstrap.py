@@ -22,10 +22,14 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.identity.app_service import AppServicePrincipal
 from shared.adapters.identity.entra import EntraTokens
 from shared.adapters.identity.local import LocalCaller
+from shared.adapters.inventory.combined import CombinedInventory
 from shared.adapters.inventory.resource_graph import ResourceGraphInventory
+from shared.adapters.inventory.servers import RegisteredServers
 from shared.adapters.patching.assessments import ResourceGraphAssessments
 from shared.adapters.patching.azure import AzurePatching
+from shared.adapters.patching.combined import CombinedPatching
 from shared.adapters.patching.reports import ResourceGraphReports
+from shared.adapters.patching.servers import ServerPatching
 from shared.adapters.storage.azure_rows import AzureRows
 from shared.adapters.storage.queues import AzureOutbox
 from shared.adapters.storage.stores import stores
@@ -99,15 +103,19 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         )
         outbox = AzureOutbox(queues)
         await outbox.prepare()
+        kept = stores(AzureRows(tables))
+        servers = kept["servers"]
         yield Services(
             clock=clock,
             limits=settings.limits,
             outbox=outbox,
-            inventory=ResourceGraphInventory(arm, clock),
-            patching=AzurePatching(arm, clock),
+            inventory=CombinedInventory(
+                ResourceGraphInventory(arm, clock), RegisteredServers(servers)
+            ),
+            patching=CombinedPatching(AzurePatching(arm, clock), ServerPatching(servers)),
             reports=ResourceGraphReports(arm),
             assessment_reports=ResourceGraphAssessments(arm),
-            **stores(AzureRows(tables)),
+            **kept,
         )
 
 

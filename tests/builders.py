@@ -9,6 +9,10 @@ from shared.domain.machine import Machine, MachineState, MachineType, OsType
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/ops"
 CONFIGURATION = f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/nightly"
+SERVER = f"{GROUP}/providers/Muster.OnPremises/servers/db-1"
+HOST_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKZuYn+TU6RqTjtN+7/lOhZTMN46gq29ch0l8IEsQUbz root@db-1"
+)
 DAY_BEFORE = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 WINDOW_OPENS = datetime(2026, 6, 2, 2, 0, tzinfo=UTC)
 """The first occurrence of `a_configuration`: daily at 02:00 UTC, for three hours."""
@@ -48,6 +52,23 @@ def a_scope(
             "maintenanceConfigurationId": configuration_id,
             "filter": dict(filter or {}),
         },
+    }
+
+
+def a_server(**properties: Any) -> dict[str, Any]:
+    """The document of a server on premises; *properties* replace members, and None takes one away."""
+    replaced = {
+        "osType": "Linux",
+        "host": "db-1.example.com",
+        "user": "muster",
+        "hostKey": HOST_KEY,
+        "authentication": {"keySetting": "SSH_KEY_DB"},
+        **properties,
+    }
+    return {
+        "location": "berlin",
+        "tags": {"env": "prod"},
+        "properties": {name: value for name, value in replaced.items() if value is not None},
     }
 
 

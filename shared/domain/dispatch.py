@@ -88,13 +88,16 @@ def takes_tokens(job: JobGlance) -> bool:
 
 
 def spent(jobs: Mapping[str, JobGlance], changes: Iterable[JobChange]) -> dict[Place, Tokens]:
-    """What the changes take of each place's budget, *jobs* by key being as they were before."""
+    """What the changes take of each place's budget, *jobs* by key being as they were before.
+
+    A place of which nothing is taken is left out: servers on premises may be the only machines there.
+    """
     types: dict[Place, list[MachineType]] = {}
     for change in changes:
         job = jobs[change.key]
         if _is_first_dispatch(job, change) and takes_tokens(job):
             types.setdefault(place_of(job), []).append(job.machine_type)
-    return {place: cost(some) for place, some in types.items()}
+    return {place: tokens for place, some in types.items() if (tokens := cost(some))}
 
 
 def place_of(job: JobGlance) -> Place:

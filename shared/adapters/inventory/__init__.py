@@ -1,1 +1,1 @@
-"""Which machines there are, as Azure tells."""
+"""Which machines there are, as Azure and the registry of servers tell."""

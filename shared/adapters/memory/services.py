@@ -1,8 +1,15 @@
-"""All ports in memory, over a fleet of fake machines: what unit tests and drills run on."""
+"""All ports in memory, over a fleet of fake machines: what unit tests and drills run on.
 
+The fleet stands for Azure; servers on premises are those of the registry, as in the app itself.
+"""
+
+from shared.adapters.inventory.combined import CombinedInventory
+from shared.adapters.inventory.servers import RegisteredServers
 from shared.adapters.memory.machines import MemoryFleet
 from shared.adapters.memory.queues import MemoryOutbox
 from shared.adapters.memory.rows import MemoryRows
+from shared.adapters.patching.combined import CombinedPatching
+from shared.adapters.patching.servers import ServerPatching
 from shared.adapters.storage.rows import Rows
 from shared.adapters.storage.stores import stores
 from shared.application.limits import Limits
@@ -19,13 +26,15 @@ def services(
 ) -> Services:
     """Services that need no network; what is not handed in is empty and new."""
     machines = fleet or MemoryFleet(clock)
+    kept = stores(rows or MemoryRows())
+    servers = kept["servers"]
     return Services(
         clock=clock,
         limits=limits or Limits(),
         outbox=outbox or MemoryOutbox(),
-        inventory=machines,
-        patching=machines,
+        inventory=CombinedInventory(machines, RegisteredServers(servers)),
+        patching=CombinedPatching(machines, ServerPatching(servers)),
         reports=machines,
         assessment_reports=machines,
-        **stores(rows or MemoryRows()),
+        **kept,
     )

@@ -10,6 +10,7 @@ from shared.adapters.storage.jobs import Jobs
 from shared.adapters.storage.machines import Locks, PoisonedMessages, Updates
 from shared.adapters.storage.rows import Rows
 from shared.adapters.storage.runs import Runs
+from shared.adapters.storage.servers import Servers
 
 
 class Stores(TypedDict):
@@ -17,6 +18,7 @@ class Stores(TypedDict):
 
     configurations: Configurations
     assignments: Assignments
+    servers: Servers
     agenda: StoredAgenda
     runs: Runs
     jobs: Jobs
@@ -33,6 +35,7 @@ def stores(rows: Rows) -> Stores:
     return Stores(
         configurations=Configurations(rows),
         assignments=Assignments(rows),
+        servers=Servers(rows),
         agenda=StoredAgenda(rows),
         runs=Runs(rows),
         jobs=Jobs(rows),

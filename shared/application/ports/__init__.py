@@ -49,6 +49,7 @@ from shared.application.ports.machines import (
     Refused,
     Uncertain,
 )
+from shared.application.ports.servers import ServerStore, StoredServer
 
 __all__ = [
     "Accepted",
@@ -79,10 +80,12 @@ __all__ = [
     "RequestAnswer",
     "RequestKind",
     "RunStore",
+    "ServerStore",
     "Services",
     "StaleError",
     "StoredAssignment",
     "StoredConfiguration",
+    "StoredServer",
     "Uncertain",
     "UpdateStore",
 ]
@@ -96,6 +99,7 @@ class Services:
     limits: Limits
     configurations: ConfigurationStore
     assignments: AssignmentStore
+    servers: ServerStore
     agenda: Agenda
     runs: RunStore
     jobs: JobStore

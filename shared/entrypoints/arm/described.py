@@ -13,6 +13,7 @@ from shared.application.assignment_body import AssignmentBody
 from shared.application.callers import Role
 from shared.application.configuration_body import ConfigurationBody
 from shared.application.preview_subject import PreviewBody
+from shared.application.server_body import ServerBody
 from shared.entrypoints.arm import examples, unserved
 from shared.entrypoints.arm import operations as do
 from shared.entrypoints.arm import own_operations as own
@@ -35,6 +36,8 @@ from shared.entrypoints.arm.reply_shapes import (
     PendingUpdatePage,
     Run,
     RunPage,
+    Server,
+    ServerPage,
 )
 from shared.entrypoints.arm.schemas import CancelBody, StartBody
 
@@ -232,6 +235,32 @@ OPERATIONS: Mapping[Operation, Described] = {
         body=AskBody,
         examples=examples.MACHINES,
         replies={200: MachineAnswerPage},
+    ),
+    own.list_servers: Described(
+        summary="List the servers on premises in a subscription or a resource group.",
+        replies={200: ServerPage},
+        parameters=_PAGED,
+    ),
+    own.get_server: Described(
+        summary="Get a server on premises.",
+        replies={200: Server, 304: None},
+        parameters=_CACHED,
+        headers=("ETag",),
+    ),
+    own.put_server: Described(
+        summary="Register a server on premises, or replace what is registered of it.",
+        role=Role.ADMINISTRATOR,
+        body=ServerBody,
+        examples=examples.SERVERS,
+        replies={200: Server, 201: Server},
+        parameters=_GUARDED,
+        headers=("ETag",),
+    ),
+    own.delete_server: Described(
+        summary="Take a server on premises off the registry; its assignments stay.",
+        role=Role.ADMINISTRATOR,
+        replies={200: Server, 204: None},
+        parameters=_GUARDED,
     ),
     # --- what has nothing to do here ---
     unserved.list_public_configurations: Described(

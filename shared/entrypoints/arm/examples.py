@@ -44,3 +44,28 @@ CANCEL = {"Cancel": {"properties": {"status": "Cancel"}}}
 MACHINES = {"Those of a configuration": {"configuration": _CONFIGURATION}}
 TAG = {"A tag": {"tags": {"team": "web"}}}
 MOVED = {"Another configuration": {"properties": {"maintenanceConfigurationId": _CONFIGURATION}}}
+SERVERS = {
+    "A pinned host key": {
+        "location": "berlin",
+        "tags": {"env": "prod"},
+        "properties": {
+            "osType": "Linux",
+            "host": "db-1.example.com",
+            "user": "muster",
+            "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKZuYn+TU6RqTjtN+7/lOhZTMN46gq29ch0l8IEsQUbz",
+            "authentication": {"keySetting": "SSH_KEY_DB"},
+        },
+    },
+    "Trust on first use": {
+        "location": "berlin",
+        "properties": {
+            "osType": "Linux",
+            "host": "10.20.0.7",
+            "port": 2222,
+            "user": "muster",
+            "trustOnFirstUse": True,
+            "authentication": {"keyVaultSecret": "ssh-key-web"},
+            "enabled": False,
+        },
+    },
+}

@@ -1,7 +1,8 @@
 """Where a request goes: its path, split at the last provider of Muster's that it names.
 
 `<parent>/providers/Microsoft.Maintenance/<collection>[/<name>...]`, or `Muster.Maintenance` for what Azure does not
-have; the fixed words are read without case, and every part keeps the spelling in which it was sent.
+have, or `Muster.OnPremises` for servers; the fixed words are read without case, and every part keeps the spelling in
+which it was sent.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from shared.errors import NotFoundError
 
 MICROSOFT = "microsoft.maintenance"
 MUSTER = "muster.maintenance"
+ON_PREMISES = "muster.onpremises"
+_PROVIDERS = (MICROSOFT, MUSTER, ON_PREMISES)
 
 
 class Place(Enum):
@@ -47,7 +50,7 @@ class Address:
         found = [
             at
             for at in range(0, len(parts) - 2, 2)
-            if parts[at].lower() == "providers" and parts[at + 1].lower() in (MICROSOFT, MUSTER)
+            if parts[at].lower() == "providers" and parts[at + 1].lower() in _PROVIDERS
         ]
         if not found:
             raise no_such_path()
@@ -65,7 +68,7 @@ class Address:
 
     @property
     def provider(self) -> str:
-        """`MICROSOFT` or `MUSTER`."""
+        """`MICROSOFT`, `MUSTER` or `ON_PREMISES`."""
         return self.namespace.rpartition("/")[2].lower()
 
     @property

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from shared.entrypoints.arm.described import OPERATIONS, Described
-from shared.entrypoints.arm.ids import MICROSOFT, MUSTER, Place
+from shared.entrypoints.arm.ids import MICROSOFT, MUSTER, ON_PREMISES, Place
 from shared.entrypoints.arm.operations import Operation
 from shared.entrypoints.arm.parameters import HEADERS, PARAMETERS
 from shared.entrypoints.arm.reply_shapes import Error
@@ -34,7 +34,11 @@ _PARENTS = {
     Place.NESTED: f"{_GROUP}/providers/{{providerName}}/{{resourceParentType}}/{{resourceParentName}}"
     "/{resourceType}/{resourceName}",
 }
-_PROVIDERS = {MICROSOFT: _MAINTENANCE, MUSTER: "Muster.Maintenance"}
+_PROVIDERS = {
+    MICROSOFT: _MAINTENANCE,
+    MUSTER: "Muster.Maintenance",
+    ON_PREMISES: "Muster.OnPremises",
+}
 _SCHEMA_REF = "#/components/schemas/{model}"
 _JSON = "application/json"
 

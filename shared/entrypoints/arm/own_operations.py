@@ -3,10 +3,16 @@
 from enum import StrEnum
 from typing import TypeVar
 
-from shared.application import ask_machines, history, preview_configuration, read_assessments
+from shared.application import (
+    ask_machines,
+    history,
+    preview_configuration,
+    read_assessments,
+    servers,
+)
 from shared.application.bodies import read_body
 from shared.application.choose_machines import Choice
-from shared.application.ports import Services
+from shared.application.ports import Services, StoredServer
 from shared.domain.ids import ResourceId
 from shared.domain.run import Outcome, RunStatus
 from shared.entrypoints.arm.own_schemas import (
@@ -16,10 +22,16 @@ from shared.entrypoints.arm.own_schemas import (
     preview_members,
     request_resource,
 )
-from shared.entrypoints.arm.paging import next_link, page_after, page_size
-from shared.entrypoints.arm.replies import Reply, listed
+from shared.entrypoints.arm.paging import next_link, page_after, page_of, page_size
+from shared.entrypoints.arm.replies import Json, Reply, deleted, found, listed, written
 from shared.entrypoints.arm.requests import ArmRequest
-from shared.entrypoints.arm.schemas import job_resource, run_resource, update_resource
+from shared.entrypoints.arm.schemas import (
+    job_resource,
+    run_resource,
+    server_resource,
+    update_resource,
+    with_authors,
+)
 from shared.errors import InvalidRequestError
 
 LARGEST_PREVIEW = 100
@@ -101,6 +113,38 @@ async def consent(services: Services, request: ArmRequest) -> Reply:
         services, _choice(services, request), caller=request.caller
     )
     return listed([request_resource(one) for one in asked])
+
+
+async def put_server(services: Services, request: ArmRequest) -> Reply:
+    outcome = await servers.put_server(
+        services,
+        request.address.id,
+        document=request.document(services.limits.body_bytes),
+        caller=request.caller,
+        preconditions=request.preconditions,
+    )
+    return written(outcome, _server(outcome.stored), etag=outcome.stored.etag)
+
+
+async def get_server(services: Services, request: ArmRequest) -> Reply:
+    stored = await servers.get_server(services, request.address.id, caller=request.caller)
+    return found(request, _server(stored), etag=stored.etag)
+
+
+async def delete_server(services: Services, request: ArmRequest) -> Reply:
+    stored = await servers.delete_server(
+        services, request.address.id, caller=request.caller, preconditions=request.preconditions
+    )
+    return deleted(_server(stored) if stored else None)
+
+
+async def list_servers(services: Services, request: ArmRequest) -> Reply:
+    stored = await servers.list_servers(services, request.address.parent, caller=request.caller)
+    return page_of(request, [_server(one) for one in stored])
+
+
+def _server(stored: StoredServer) -> Json:
+    return with_authors(server_resource(stored), stored)
 
 
 def _choice(services: Services, request: ArmRequest) -> Choice:

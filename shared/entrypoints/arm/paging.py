@@ -53,8 +53,11 @@ def next_link(request: ArmRequest, *, after: str) -> str:
 
 def listed_in_pages(request: ArmRequest, resources: Sequence[Json]) -> Reply:
     """The resources, all at once or in pages, as the request's version wants it; pages are in the order of ids."""
-    if not request.is_recent:
-        return listed(resources)
+    return page_of(request, resources) if request.is_recent else listed(resources)
+
+
+def page_of(request: ArmRequest, resources: Sequence[Json]) -> Reply:
+    """The page of the resources that is asked for, whatever the version, in the order of ids."""
     size, after = page_size(request), page_after(request)
     ordered = sorted((str(one["id"]).lower(), at) for at, one in enumerate(resources))
     rest = [(key, at) for key, at in ordered if key > after]

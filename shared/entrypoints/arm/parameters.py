@@ -43,6 +43,7 @@ PARAMETERS: Mapping[str, Any] = {
     "resourceGroupName": _in_path("resourceGroupName", "A resource group."),
     "configurationName": _in_path("configurationName", "A configuration."),
     "assignmentName": _in_path("assignmentName", "An assignment."),
+    "serverName": _in_path("serverName", "A server on premises."),
     "applyUpdateName": _in_path(
         "applyUpdateName", "A run: its start, yyyyMMddHHmmss, UTC.", **_KEY
     ),

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.application.assignment_body import AssignmentBody, AssignmentProperties
 from shared.application.configuration_body import ConfigurationBody
+from shared.application.server_body import ServerBody
 from shared.domain.records import RunKind
 from shared.domain.run import Reason, RunStatus
 
@@ -107,6 +108,30 @@ class AssignmentPage(Page):
     """Assignments."""
 
     value: list[Assignment]
+
+
+class HostKeyData(Shape):
+    """Who named the present host key, and when."""
+
+    named_by: str
+    named_by_type: Literal["User", "Application"]
+    named_at: datetime
+
+
+class Server(ServerBody):
+    """A server on premises as it was sent."""
+
+    id: str
+    name: str
+    type: str
+    system_data: SystemData
+    host_key_data: HostKeyData = ABSENT
+
+
+class ServerPage(Page):
+    """Servers."""
+
+    value: list[Server]
 
 
 # --- runs ----------------------------------------------------------------------------------------

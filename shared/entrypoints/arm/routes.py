@@ -12,7 +12,14 @@ from shared.entrypoints.arm import operations as do
 from shared.entrypoints.arm import own_operations as own
 from shared.entrypoints.arm import unserved
 from shared.entrypoints.arm.errors import method_not_allowed
-from shared.entrypoints.arm.ids import MICROSOFT, MUSTER, Address, Place, no_such_path
+from shared.entrypoints.arm.ids import (
+    MICROSOFT,
+    MUSTER,
+    ON_PREMISES,
+    Address,
+    Place,
+    no_such_path,
+)
 from shared.entrypoints.arm.operations import Operation
 from shared.entrypoints.arm.replies import Reply
 from shared.entrypoints.arm.requests import ArmRequest
@@ -131,6 +138,22 @@ ROUTES = (
     ),
     Route(places=_SUBSCRIPTION, steps="assess", operations={"POST": own.assess}, provider=MUSTER),
     Route(places=_SUBSCRIPTION, steps="consent", operations={"POST": own.consent}, provider=MUSTER),
+    Route(
+        places=_SCOPES,
+        steps="servers",
+        operations={"GET": own.list_servers},
+        provider=ON_PREMISES,
+    ),
+    Route(
+        places=frozenset({Place.GROUP}),
+        steps="servers/{serverName}",
+        operations={
+            "GET": own.get_server,
+            "PUT": own.put_server,
+            "DELETE": own.delete_server,
+        },
+        provider=ON_PREMISES,
+    ),
     Route(
         places=_SUBSCRIPTION,
         steps="publicMaintenanceConfigurations",

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, TypeAdapter
 from shared.application.bodies import Body, text
 from shared.application.configuration_body import CONFIGURATION_TYPE
 from shared.application.pending_updates import PendingUpdate
-from shared.application.ports import StoredAssignment, StoredConfiguration
+from shared.application.ports import StoredAssignment, StoredConfiguration, StoredServer
+from shared.domain.machine import MachineType
 from shared.domain.records import Job, Run, RunId
 from shared.domain.run import Outcome, RunStatus
 from shared.domain.updates import UpdateRecord
@@ -24,6 +25,7 @@ ASSIGNMENT_TYPE = "Microsoft.Maintenance/configurationAssignments"
 RUN_TYPE = "Microsoft.Maintenance/applyUpdates"
 JOB_TYPE = f"{RUN_TYPE}/jobs"
 _OURS = {"id", "name", "type", "systemData"}
+Stored = StoredConfiguration | StoredAssignment | StoredServer
 _DURATION = TypeAdapter(timedelta)
 
 
@@ -41,7 +43,21 @@ def assignment_resource(stored: StoredAssignment) -> Json:
     return {**resource, "properties": properties}
 
 
-def with_authors(resource: Json, stored: StoredConfiguration | StoredAssignment) -> Json:
+def server_resource(stored: StoredServer) -> Json:
+    """A server on premises, with who named its host key, and when; never a key that is secret."""
+    resource = _resource(stored, name=stored.id.rpartition("/")[2], kind=MachineType.SERVER)
+    resource.pop("hostKeyData", None)  # a reply that was sent back
+    if stored.host_key_since is None:
+        return resource
+    told = {
+        "namedBy": stored.host_key_by,
+        "namedByType": _author(stored.host_key_by_kind),
+        "namedAt": instant(stored.host_key_since),
+    }
+    return {**resource, "hostKeyData": told}
+
+
+def with_authors(resource: Json, stored: Stored) -> Json:
     """A resource with `systemData`: who created and who last changed it, and when."""
     authors = {
         "createdBy": stored.created_by,
@@ -193,9 +209,7 @@ class StartBody(Body):
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _resource(
-    stored: StoredConfiguration | StoredAssignment, *, name: str, kind: str
-) -> dict[str, Any]:
+def _resource(stored: Stored, *, name: str, kind: str) -> dict[str, Any]:
     sent = {member: value for member, value in stored.document.items() if member not in _OURS}
     return {"id": stored.id, "name": name, "type": kind, **sent}
 

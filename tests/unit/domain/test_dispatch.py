@@ -334,6 +334,7 @@ def test_what_a_plan_takes_is_counted_by_place_and_bucket() -> None:
         a_job(key="c", held_by=Reason.BUSY, **WEST),
         a_job(Phase.DISPATCHED, key="d", dispatched_at=NOW - MINUTE, **WEST),
         a_job(key="e", **EAST),
+        a_job(key="f", machine_type=MachineType.SERVER, **(EAST | {"location": "berlin"})),
     ]
     rules = the_rules(in_flight=100)
     taken = spent({job.key: job for job in jobs}, plan(jobs, rules))

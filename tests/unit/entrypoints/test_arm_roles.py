@@ -9,7 +9,15 @@ from shared import bootstrap
 from shared.application.callers import Authentication, Caller, Role
 from shared.entrypoints.arm.ids import Place
 from shared.entrypoints.arm.routes import ROUTES, Route
-from tests.builders import CONFIGURATION, GROUP, SUBSCRIPTION, a_configuration, a_machine, a_scope
+from tests.builders import (
+    CONFIGURATION,
+    GROUP,
+    SUBSCRIPTION,
+    a_configuration,
+    a_machine,
+    a_scope,
+    a_server,
+)
 from tests.unit.entrypoints.arm_client import ArmClient, assert_arm_error
 
 LEAST = {
@@ -28,6 +36,10 @@ LEAST = {
     "put_assignment": Role.ADMINISTRATOR,
     "patch_assignment": Role.ADMINISTRATOR,
     "delete_assignment": Role.ADMINISTRATOR,
+    "list_servers": Role.READER,
+    "get_server": Role.READER,
+    "put_server": Role.ADMINISTRATOR,
+    "delete_server": Role.ADMINISTRATOR,
     "preview": Role.READER,
     "list_runs": Role.READER,
     "page_runs": Role.READER,
@@ -53,6 +65,7 @@ CANCEL = {"properties": {"status": "Cancel"}}
 BODIES = {
     "put_configuration": a_configuration(),
     "put_assignment": a_scope(),
+    "put_server": a_server(),
     "put_run": CANCEL,
     "put_machine_run": CANCEL,
     "assess": {"machines": [a_machine().id]},

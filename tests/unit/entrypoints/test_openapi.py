@@ -22,6 +22,7 @@ NAMES = {
     "resourceGroupName": "ops",
     "configurationName": "nightly",
     "assignmentName": "prod",
+    "serverName": "db-1",
     "applyUpdateName": "20260210010000",
     "providerName": "Microsoft.Compute",
     "resourceType": "virtualMachines",
