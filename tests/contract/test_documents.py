@@ -60,6 +60,13 @@ async def test_configurations_are_listed_by_subscription_and_by_group(stored: St
     assert in_group == [CONFIGURATION, OTHER]
 
 
+async def test_configuration_of_a_group_called_providers_is_listed_there(stored: Stores) -> None:
+    group = GROUP.replace("/ops", "/providers")
+    there = CONFIGURATION.replace(GROUP, group)
+    await stored["configurations"].insert(a_configuration(there))
+    assert [one.id async for one in stored["configurations"].list(group)] == [there]
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -9,17 +9,14 @@ import pytest
 from localhost.azure.fleet import Fleet, Kind
 from localhost.azure.generate import generate
 from localhost.azure.limits import Allowance, Limits
-from localhost.azure.server import LocalAzure, serve
+from localhost.azure.server import LocalAzure
 from localhost.evidence import broken_invariants
-from shared.adapters.arm import ArmClient, StaticCredential
-from shared.adapters.inventory.resource_graph import ResourceGraphInventory
-from shared.adapters.patching.azure import AzurePatching
-from shared.adapters.patching.reports import ResourceGraphReports
 from shared.application.callers import LOCAL
 from shared.application.configurations import put_configuration
 from shared.domain.run import Outcome
 from tests.builders import CONFIGURATION, WINDOW_OPENS, a_configuration, a_scope
 from tests.drill import MINUTE, Drill
+from tests.integration.azure_drill import reaching
 
 STEADILY = replace(
     Limits(),
@@ -59,13 +56,7 @@ async def test_buckets_are_used_up_and_next_to_no_call_is_wasted(
 ) -> None:
     drill = Drill([])
     azure = LocalAzure(one_region(300), now=drill.clock.now, limits=limits.in_steps(MINUTE))
-    async with serve(azure) as url, ArmClient(url, StaticCredential(), clock=drill.clock) as arm:
-        drill.services = replace(
-            drill.services,
-            inventory=ResourceGraphInventory(arm, drill.clock),
-            patching=AzurePatching(arm, drill.clock),
-            reports=ResourceGraphReports(arm),
-        )
+    async with reaching(drill, azure):
         document = a_configuration()
         await put_configuration(drill.services, CONFIGURATION, document=document, caller=LOCAL)
         subscription = f"/subscriptions/{azure.machines()[0].subscription}"

@@ -3,19 +3,14 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from localhost.azure.calls import Call
 from localhost.azure.fleet import Fleet
 from localhost.azure.generate import generate
-from localhost.azure.server import LocalAzure, serve
+from localhost.azure.server import LocalAzure
 from localhost.evidence import broken_invariants
-from shared.adapters.arm import ArmClient, StaticCredential
-from shared.adapters.inventory.resource_graph import ResourceGraphInventory
-from shared.adapters.patching.azure import AzurePatching
-from shared.adapters.patching.reports import ResourceGraphReports
 from shared.application.assignments import put_assignment
 from shared.application.callers import LOCAL
 from shared.application.configurations import put_configuration
@@ -23,6 +18,7 @@ from shared.application.limits import Limits
 from shared.domain.run import RunStatus
 from tests.builders import WINDOW_OPENS, a_configuration, a_scope
 from tests.drill import MINUTE, Drill
+from tests.integration.azure_drill import reaching
 
 RUNS = 250
 LIMITS = Limits(configurations_per_region=RUNS)
@@ -41,16 +37,7 @@ async def many_runs(filters: list[dict[str, Any]]) -> AsyncIterator[tuple[Drill,
     """A configuration for each filter, all due at once, over the fleet of one subscription."""
     drill = Drill([], limits=LIMITS)
     azure = LocalAzure(a_fleet(), now=drill.clock.now)
-    async with (
-        serve(azure) as url,
-        ArmClient(url, StaticCredential(), clock=drill.clock) as arm,
-    ):
-        drill.services = replace(
-            drill.services,
-            inventory=ResourceGraphInventory(arm, drill.clock),
-            patching=AzurePatching(arm, drill.clock),
-            reports=ResourceGraphReports(arm),
-        )
+    async with reaching(drill, azure):
         subscription = f"/subscriptions/{azure.machines()[0].subscription}"
         for number, wanted in enumerate(filters):
             configuration = (

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from shared.adapters.storage.codec import from_row, to_row
 from shared.adapters.storage.keys import LONGEST, hashed, id_to_key
+from shared.adapters.storage.resources import Resources
 from shared.adapters.storage.rows import (
     PARTITION,
     Row,
@@ -28,7 +29,6 @@ from shared.domain.records import RunId
 CONFIGURATIONS = "Configurations"
 ASSIGNMENTS = "Assignments"
 BY_CONFIGURATION = "AssignmentsByConfiguration"
-_SEPARATOR = "|providers|"
 _LONGEST_ID = LONGEST - len(id_to_key(RunId(configuration_id="", key=14 * "0").text))
 """Characters of a configuration's key that leave room for its runs'."""
 _AT_ONCE = 16
@@ -37,37 +37,11 @@ _SOME = 4 * _AT_ONCE
 """Documents that are read before the first of them is handed on."""
 
 
-class Configurations:
+class Configurations(Resources[StoredConfiguration]):
     """The port `ConfigurationStore`."""
 
     def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    async def get(self, configuration_id: str) -> StoredConfiguration | None:
-        row = await self._rows.get(CONFIGURATIONS, *_place(configuration_id))
-        return from_row(StoredConfiguration, row) if row else None
-
-    async def insert(self, configuration: StoredConfiguration) -> StoredConfiguration:
-        return await self._write(Verb.INSERT, configuration)
-
-    async def replace(self, configuration: StoredConfiguration) -> StoredConfiguration:
-        return await self._write(Verb.REPLACE, configuration)
-
-    async def _write(self, verb: Verb, configuration: StoredConfiguration) -> StoredConfiguration:
-        partition, key = _place(configuration.id)
-        row = to_row(configuration, partition=partition, key=key)
-        etag = await self._rows.write(CONFIGURATIONS, Write(verb=verb, row=row))
-        return replace(configuration, etag=etag)
-
-    async def delete(self, configuration: StoredConfiguration) -> None:
-        partition, key = _place(configuration.id)
-        row = Row(partition=partition, key=key, values={}, etag=configuration.etag)
-        await self._rows.write(CONFIGURATIONS, Write(verb=Verb.DELETE, row=row))
-
-    async def list(self, prefix: str) -> AsyncIterator[StoredConfiguration]:
-        where = starting_with(PARTITION, id_to_key(prefix) + "|")
-        async for row in self._rows.query(CONFIGURATIONS, where):
-            yield from_row(StoredConfiguration, row)
+        super().__init__(rows, CONFIGURATIONS, StoredConfiguration, longest=_LONGEST_ID)
 
 
 class Assignments:
@@ -148,13 +122,6 @@ class Assignments:
             return
         with suppress(StaleError):
             await self._rows.write(BY_CONFIGURATION, Write(verb=Verb.DELETE, row=seen))
-
-
-def _place(configuration_id: str) -> tuple[str, str]:
-    """Partition (subscription and group) and row (name) of a configuration."""
-    key = id_to_key(configuration_id, longest=_LONGEST_ID)
-    scope, _, rest = key.partition(_SEPARATOR)
-    return scope + "|", rest.rpartition("|")[2]
 
 
 def _index_entry(assignment: StoredAssignment) -> Row:
