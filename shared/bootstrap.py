@@ -29,13 +29,17 @@ from shared.adapters.patching.assessments import ResourceGraphAssessments
 from shared.adapters.patching.azure import AzurePatching
 from shared.adapters.patching.combined import CombinedPatching
 from shared.adapters.patching.reports import ResourceGraphReports
-from shared.adapters.patching.servers import ServerPatching
+from shared.adapters.patching.servers.assessments import CombinedAssessments, ServerAssessments
+from shared.adapters.patching.servers.patching import ServerPatching
+from shared.adapters.patching.servers.sessions import ServerSessions
+from shared.adapters.ssh.connections import SshConnections
+from shared.adapters.ssh.private_keys import PrivateKeys
 from shared.adapters.storage.azure_rows import AzureRows
 from shared.adapters.storage.queues import AzureOutbox
 from shared.adapters.storage.stores import stores
 from shared.application.callers import Authentication
 from shared.application.ports import Clock, Services
-from shared.settings import Settings
+from shared.settings import Settings, app_setting
 
 
 @dataclass(slots=True)
@@ -104,17 +108,29 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         outbox = AzureOutbox(queues)
         await outbox.prepare()
         kept = stores(AzureRows(tables))
-        servers = kept["servers"]
+        keys = await stack.enter_async_context(
+            PrivateKeys(
+                app_setting, vault_url=settings.key_vault, credential=credential, clock=clock
+            )
+        )
+        connections = await stack.enter_async_context(
+            SshConnections(keys, limit=settings.limits.connections)
+        )
+        sessions = ServerSessions(kept["servers"], connections, clock)
         yield Services(
             clock=clock,
             limits=settings.limits,
             outbox=outbox,
             inventory=CombinedInventory(
-                ResourceGraphInventory(arm, clock), RegisteredServers(servers)
+                ResourceGraphInventory(arm, clock), RegisteredServers(kept["servers"])
             ),
-            patching=CombinedPatching(AzurePatching(arm, clock), ServerPatching(servers)),
+            patching=CombinedPatching(
+                AzurePatching(arm, clock), ServerPatching(sessions, clock, settings.limits)
+            ),
             reports=ResourceGraphReports(arm),
-            assessment_reports=ResourceGraphAssessments(arm),
+            assessment_reports=CombinedAssessments(
+                ResourceGraphAssessments(arm), ServerAssessments(sessions, clock, settings.limits)
+            ),
             **kept,
         )
 

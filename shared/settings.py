@@ -4,6 +4,7 @@ Every name begins with `MUSTER_`, but for those that the Functions host itself s
 error while `function_app` is imported would make every function vanish.
 """
 
+import os
 from datetime import timedelta
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
     app_service_auth: bool = False
     """Believe App Service authentication instead of checking tokens."""
 
+    key_vault: str = ""
+    """The address of the Key Vault in which servers' private keys are kept, `https://<name>.vault.azure.net`."""
+
     azure_cut_off: Margin = Limits().azure_cut_off
     server_cut_off: Margin = Limits().server_cut_off
     maximum_duration: timedelta = Field(
@@ -65,6 +69,8 @@ class Settings(BaseSettings):
     )
     """From which age on a preview has assessments made anew; none: never by itself."""
     inventory_page: int = Field(default=Limits().inventory_page, ge=1, le=1000)
+    connections: int = Field(default=Limits().connections, ge=1, le=1000)
+    """How many servers on premises are connected to at once."""
     in_flight: int = Field(default=Limits().in_flight, ge=1, le=10_000)
     body_bytes: int = Field(default=Limits().body_bytes, ge=1_024, le=400_000)
     """A row holds 1 MiB, and Table Storage counts two bytes for each character."""
@@ -112,9 +118,14 @@ class Settings(BaseSettings):
                 "To let others than this machine call, set MUSTER_TENANT together with MUSTER_AUDIENCE or "
                 "MUSTER_APP_SERVICE_AUTH."
             )
-        parts = urlsplit(self.authority)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        if not _is_https(self.authority):
             raise ValueError("MUSTER_AUTHORITY has to be an https address.")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_keys_safe(self) -> Self:
+        if self.key_vault and not _is_https(self.key_vault):
+            raise ValueError("MUSTER_KEY_VAULT has to be an https address.")
         return self
 
     @property
@@ -142,6 +153,7 @@ class Settings(BaseSettings):
             maximum_duration=self.maximum_duration,
             assessment_age=self.assessment_age,
             inventory_page=self.inventory_page,
+            connections=self.connections,
             in_flight=self.in_flight,
             body_bytes=self.body_bytes,
             configurations_per_region=self.configurations_per_region,
@@ -149,3 +161,13 @@ class Settings(BaseSettings):
             tags_per_scope=self.tags_per_scope,
             groups_per_scope=self.groups_per_scope,
         )
+
+
+def app_setting(name: str) -> str | None:
+    """An app setting that an administrator has named elsewhere, such as one with a private key; None without it."""
+    return os.environ.get(name)  # noqa: TID251 (this is the only reader of the environment)
+
+
+def _is_https(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

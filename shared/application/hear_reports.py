@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from shared import logs
 from shared.application.concurrency import gather_bounded
 from shared.application.ports import Services
+from shared.domain.machine import MachineType
 from shared.domain.records import Job, Run
 from shared.domain.report import InstallReport, may_be_of
 from shared.domain.updates import UpdateRecord
@@ -68,12 +69,15 @@ def key_of(one: Waiting) -> tuple[str, str]:
 
 
 async def read_reports(services: Services, waiting: Sequence[Waiting]) -> AsyncIterator[Heard]:
-    """What the bulk reports say of these jobs; raises `UnavailableError` after what could be read.
+    """What Azure's bulk reports say of these jobs; raises `UnavailableError` after what could be read.
 
     Installs that go on come page by page. Those that ended are few on each page, and come together: their updates are
     read by as few queries as their number allows. Those whose request was lost come last: which of several installs is
     theirs is known when all have been seen.
     """
+    waiting = [one for one in waiting if one.job.machine_type is not MachineType.SERVER]
+    if not waiting:
+        return
     index, ended, lost = _Index(waiting), Heard(), Heard()
     since, limit = await _since(services, waiting), services.limits.report_page
     try:
@@ -149,19 +153,25 @@ async def ask_directly(services: Services, unheard: Sequence[Waiting], now: date
     asked = [
         one for one in unheard if _is_to_be_asked(one, now, services.limits.ask_directly_after)
     ]
-    replies = await gather_bounded(
-        (_ask(services, one.job) for one in asked), services.limits.parallel
-    )
+    servers = [one for one in asked if one.job.machine_type is MachineType.SERVER]
+    others = [one for one in asked if one.job.machine_type is not MachineType.SERVER]
     heard = Heard()
-    for one, reply in zip(asked, replies, strict=True):
-        if reply:
-            heard.hear(one, reply)
+    for some, at_once in (
+        (servers, services.limits.connections),
+        (others, services.limits.parallel),
+    ):
+        replies = await gather_bounded((_ask(services, one.job) for one in some), at_once)
+        for one, reply in zip(some, replies, strict=True):
+            if reply:
+                heard.hear(one, reply)
     return heard
 
 
 def _is_to_be_asked(one: Waiting, now: datetime, after: timedelta) -> bool:
     if not one.job.operation or one.job.starting_at is None:
         return False
+    if one.job.machine_type is MachineType.SERVER:
+        return True  # nobody reports for it
     turn = int(one.job.key[:8], 16) % _ASK_EVERY
     is_its_minute = int(now.timestamp()) // 60 % _ASK_EVERY == turn
     return now - one.job.starting_at >= after and is_its_minute

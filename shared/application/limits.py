@@ -11,11 +11,14 @@ class Limits:
     """Times, sizes and caps; `shared.settings` fills in what the administrator changed.
 
     The cut-offs are what must be left of a window for an install to start. `claim` is how long a claim and a run's
-    lease live, `skew` how far workers' clocks may be apart.
+    lease live, `skew` how far workers' clocks may be apart; `reboot_reserve` is what must be left of a window for a
+    server on premises to restart, and how long it may take to come back. At most `connections` to such servers are open
+    at once.
     """
 
     azure_cut_off: timedelta = timedelta(minutes=30)
     server_cut_off: timedelta = timedelta(minutes=25)
+    reboot_reserve: timedelta = timedelta(minutes=15)
     maximum_duration: timedelta = timedelta(hours=3, minutes=55)
     final_word: timedelta = timedelta(minutes=60)
     correction: timedelta = timedelta(hours=24)
@@ -33,6 +36,7 @@ class Limits:
     report_page: int = 1000
     in_flight: int = 2000
     parallel: int = 16
+    connections: int = 100
     machines_per_request: int = 100
     body_bytes: int = 262_144
     configurations_per_region: int = 250

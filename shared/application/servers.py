@@ -1,12 +1,14 @@
 """Servers on premises: register or replace, read, list, remove.
 
 Removing a server takes nothing else along: its assignments stay, and its jobs then end as those of any machine that is
-gone. A host key changes by a PUT that names another one and in no other way; who sent it is kept, and logged.
+gone. A host key changes by a PUT that names another one and in no other way; who sent it is kept, and logged. The key
+that is trusted on first use is kept in the same way: a later PUT loses it only by naming a key or another host.
 """
 
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from shared import logs
@@ -50,6 +52,29 @@ async def put_server(
             continue
         return Written(stored=stored, is_new=before is None)
     raise ConflictError("Others keep changing this server. Try again.")
+
+
+def registered(stored: StoredServer) -> Server:
+    """A stored server, with the host key that it was found to have where none was named.
+
+    Raises `InvalidRequestError` for one that an older version stored and that breaks a rule of this one.
+    """
+    server = parse_server(stored.id, stored.document)
+    if server.host_key or not stored.trusted_host_key:
+        return server
+    return replace(server, host_key=stored.trusted_host_key)
+
+
+def trusting(stored: StoredServer, host_key: str, *, now: datetime) -> StoredServer:
+    """What is to be stored of a server that showed its *host_key* for the first time."""
+    logs.event(_log, "server.host_key_trusted", server=stored.id, key=host_key)
+    return replace(
+        stored,
+        trusted_host_key=host_key,
+        host_key_since=now,
+        host_key_by="the first connection",
+        host_key_by_kind="Application",
+    )
 
 
 async def get_server(services: Services, server_id: str, *, caller: Caller) -> StoredServer:
@@ -120,23 +145,37 @@ def _changed(before: StoredServer, fresh: StoredServer, server: Server) -> Store
         created_by_kind=before.created_by_kind,
         etag=before.etag,
     )
-    if _host_key(before) != server.host_key:
+    if _named_key(before) != server.host_key or not _keeps_trust(before, server):
         return changed
     return replace(
         changed,
+        trusted_host_key=before.trusted_host_key,
         host_key_since=before.host_key_since,
         host_key_by=before.host_key_by,
         host_key_by_kind=before.host_key_by_kind,
     )
 
 
-def _host_key(stored: StoredServer) -> str | None:
+def _named_key(stored: StoredServer) -> str | None:
+    known = _known(stored)
+    return known.host_key if known else None
+
+
+def _keeps_trust(before: StoredServer, server: Server) -> bool:
+    """Whether a key that was trusted on first use stays: the server is reached at the same place."""
+    known = _known(before)
+    if known is None or not before.trusted_host_key:
+        return True
+    return (known.host, known.port) == (server.host, server.port)
+
+
+def _known(stored: StoredServer) -> Server | None:
     try:
-        return parse_server(stored.id, stored.document).host_key
+        return parse_server(stored.id, stored.document)
     except InvalidRequestError:
         return None  # an older version stored what breaks a rule of this one
 
 
 def _log_host_key(before: StoredServer, server: Server, *, caller: Caller) -> None:
-    if _host_key(before) != server.host_key:
+    if _named_key(before) != server.host_key:
         logs.event(_log, "server.host_key_changed", server=before.id, by=caller.name)

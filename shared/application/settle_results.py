@@ -61,8 +61,8 @@ async def _write(services: Services, one: Waiting, heard: Heard, now: datetime) 
             await _adopt(services, one, report)
         elif is_over:
             return await _give_up(services, one, now)
-        elif report and report.operation not in ("", one.job.operation):
-            await _ask_there(services, one, report.operation)
+        elif report:
+            await _note(services, one, report)
     except StaleError:
         logs.event(_log, "job.lost", run=one.run.id.text, machine=one.job.machine_id)
     return False
@@ -115,20 +115,26 @@ async def _adopt(services: Services, one: Waiting, report: InstallReport) -> Non
     fields = {
         "activity_id": report.activity_id,
         "adopted": not one.job.activity_id,
-        "message": "The reply to the request was lost; the install was found by machine and time.",
+        "message": "The reply to the request was lost; the install was found by "
+        + ("its id." if one.job.activity_id else "machine and time."),
     }
     await _change(services, one, Phase.STARTED, fields)
 
 
-async def _ask_there(services: Services, one: Waiting, operation: str) -> None:
-    """No transition: the job stands as before, and only the address to ask next is another."""
-    change = JobChange(key=one.job.key, etag=one.job.etag, columns={"operation": operation})
-    await services.jobs.change(one.run.id, change)
+async def _note(services: Services, one: Waiting, report: InstallReport) -> None:
+    """No transition: the job stands as before; only the address to ask next is another, or what the install is at."""
+    known = {"operation": one.job.operation, "message": one.job.message}
+    told = {"operation": report.operation, "message": report.note}
+    columns = {name: text for name, text in told.items() if text not in ("", known[name])}
+    if columns:
+        change = JobChange(key=one.job.key, etag=one.job.etag, columns=columns)
+        await services.jobs.change(one.run.id, change)
 
 
 async def _give_up(services: Services, one: Waiting, now: datetime) -> bool:
+    last = f"{one.job.message} " if one.job.phase is Phase.STARTED else ""
     message = (
-        "It may have been installed, but no final word came until an hour after the window: "
+        f"{last}It may have been installed, but no final word came until an hour after the window: "
         "look at the machine. A later word will correct this."
     )
     fields = {"reason": Reason.NO_FINAL_WORD, "message": message, "ended_at": now}

@@ -26,7 +26,7 @@ from shared.application.ports import (
 )
 from shared.domain.configuration import MaintenanceConfiguration
 from shared.domain.eligibility import GONE, refusal
-from shared.domain.machine import Ineligible, MachineState
+from shared.domain.machine import Ineligible, MachineState, MachineType
 from shared.domain.records import Cancellation, Job, JobChange, Run, RunId, job_key, move
 from shared.domain.run import Outcome, Phase, Reason, Target, Writer
 from shared.errors import UnavailableError
@@ -37,6 +37,7 @@ _HELD = {
     "throttled": Reason.PATCH_BUDGET,
     "busy": Reason.BUSY,
     "unreachable": Reason.OUTAGE,
+    "unprepared": Reason.OUTAGE,
     "late": Reason.CUT_OFF,
     "cancelled": Reason.CANCELLED_BY_CALLER,
 }
@@ -79,6 +80,16 @@ async def _write(services: Services, run_id: RunId, job: Job, target: Target, **
     return replace(job, **change.columns, etag=etag)
 
 
+def _known_beforehand(order: InstallOrder) -> dict[str, str]:
+    """What an install is asked after by, where that does not come with the reply.
+
+    A server on premises keeps it under the request's own id, so that it is found whatever becomes of the reply.
+    """
+    if order.machine.type is not MachineType.SERVER:
+        return {}
+    return {"operation": order.client_request_id, "activity_id": order.client_request_id}
+
+
 class _Worker:
     """One attempt at one claimed job: every write is conditional on the one before it."""
 
@@ -109,7 +120,16 @@ class _Worker:
         if why or state is None:
             await self._end(job, Outcome.SKIPPED, why or GONE)
         else:
-            await self._start(job, self._order(job, state, configuration))
+            await self._prepare(job, self._order(job, state, configuration))
+
+    async def _prepare(self, job: Job, order: InstallOrder) -> None:
+        match await self._services.patching.prepare(order):
+            case NotNow() as reply:
+                await self._queue_again(job, reply.again_in, _HELD[reply.cause], reply.message)
+            case Ineligible() as why:
+                await self._end(job, Outcome.SKIPPED, why)
+            case None:
+                await self._start(job, order)
 
     async def _start(self, job: Job, order: InstallOrder) -> None:
         now = self._services.clock.now()
@@ -119,6 +139,7 @@ class _Worker:
             starting_at=now,
             claimed_until=now + self._limits.claim,
             maximum_duration=order.maximum_duration,
+            **_known_beforehand(order),
             location=order.machine.location,
             os_type=order.os_type,
             preceded_by=self._install_before or job.preceded_by,
@@ -139,7 +160,7 @@ class _Worker:
             return self._not_now("cancelled", "The run was cancelled before the install was sent.")
         if self._is_late(job):
             return self._not_now("late", "The cut-off passed before the install was sent.")
-        order = replace(order, maximum_duration=self._time_left())
+        order = replace(order, maximum_duration=self._time_left(job))
         return await self._services.patching.install(order)
 
     def _not_now(self, cause: str, message: str) -> NotNow:
@@ -257,8 +278,11 @@ class _Worker:
         """Whether the cut-off has passed, for whichever of the workers' clocks is ahead."""
         return self._services.clock.now() + self._limits.skew > self._cut_off(job)
 
-    def _time_left(self) -> timedelta:
+    def _time_left(self, job: Job) -> timedelta:
+        """What remains of the window, capped where it is sent to Azure."""
         remaining = self._run.ends_at - self._services.clock.now()
+        if job.machine_type is MachineType.SERVER:
+            return remaining
         return min(remaining, self._limits.maximum_duration)
 
     def _order(
@@ -271,6 +295,6 @@ class _Worker:
             machine=state.machine,
             os_type=os_type,
             install_patches=patches,
-            maximum_duration=self._time_left(),
+            maximum_duration=self._time_left(job),
             client_request_id=client_request_id(self._run.id, job.key),
         )

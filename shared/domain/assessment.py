@@ -35,8 +35,8 @@ def is_outdated(assessment: Assessment | None, *, age: timedelta, now: datetime)
 
 
 def is_assessable(state: MachineState) -> bool:
-    """Whether a request for an assessment can reach the machine: a VM has to run, an Arc server to be connected."""
-    return bool(state.running or state.connected)
+    """Whether a request for an assessment can reach the machine: VMs run, Arc servers are connected, others enabled."""
+    return bool(state.running or state.connected or state.enabled)
 
 
 def selected_by(

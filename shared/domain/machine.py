@@ -64,7 +64,8 @@ class MachineState:
     """A machine at the moment when its job starts; what does not apply to its type is None.
 
     `running` is a VM's power state, `connected` an Arc server's status, `patch_mode`, `bypass_checks` and `hotpatching`
-    a VM's patch settings (`patchMode`, `bypassPlatformSafetyChecksOnUserSchedule`, `enableHotpatching`).
+    a VM's patch settings (`patchMode`, `bypassPlatformSafetyChecksOnUserSchedule`, `enableHotpatching`), `enabled` and
+    `host_key_changed` a server's on premises: whether it may be patched, whether it showed another key than its own.
     """
 
     machine: Machine
@@ -74,6 +75,7 @@ class MachineState:
     bypass_checks: bool | None = None
     hotpatching: bool | None = None
     enabled: bool | None = None
+    host_key_changed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +99,8 @@ def ineligible(state: MachineState) -> Ineligible | None:
                 reason=Reason.NOT_CONNECTED,
                 message="The Arc agent is not connected: check the azcmagent service on the server.",
             )
-        case MachineType.SERVER if not state.enabled:
-            return Ineligible(
-                reason=Reason.DISABLED, message="The server is disabled in the registry: enable it."
-            )
+        case MachineType.SERVER:
+            return _server_ineligible(state)
     return None
 
 
@@ -120,6 +120,20 @@ def consent_refusal(state: MachineState) -> str | None:
         return "Azure does not say which operating system the VM has: start it once."
     if state.hotpatching:
         return HOTPATCHING
+    return None
+
+
+def _server_ineligible(state: MachineState) -> Ineligible | None:
+    if not state.enabled:
+        return Ineligible(
+            reason=Reason.DISABLED, message="The server is disabled in the registry: enable it."
+        )
+    if state.host_key_changed:
+        return Ineligible(
+            reason=Reason.HOST_KEY_CHANGED,
+            message="The server shows another host key than the one that is registered: find out why, and register "
+            "the new key only if the server is yours.",
+        )
     return None
 
 

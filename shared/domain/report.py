@@ -31,7 +31,8 @@ class InstallReport:
 
     `status` is Azure's own word: InProgress, Succeeded, CompletedWithWarnings, Failed or Unknown; the first and the
     last are not final. `updates` is None where the reporter does not know them. `operation` is what is to be asked next
-    after this install; empty where that is what was asked this time.
+    after this install; empty where that is what was asked this time. `note` says in a sentence what an install that
+    goes on is at, where that is known.
     """
 
     machine_id: str
@@ -46,6 +47,7 @@ class InstallReport:
     error: str = ""
     updates: tuple[UpdateRecord, ...] | None = None
     operation: str = ""
+    note: str = ""
 
     @property
     def is_final(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from shared.application.limits import Limits
-from shared.settings import Settings
+from shared.settings import Settings, app_setting
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
@@ -57,6 +57,7 @@ def test_managed_identity_needs_both_addresses() -> None:
         pytest.param("MUSTER_AZURE_CUT_OFF", "PT10M", id="a cut-off below what machines want"),
         pytest.param("MUSTER_INVENTORY_PAGE", "1001", id="a page over Resource Graph's 1,000"),
         pytest.param("MUSTER_IN_FLIGHT", "0", id="nothing in flight"),
+        pytest.param("MUSTER_CONNECTIONS", "0", id="connected to nobody"),
     ],
 )
 @pytest.mark.usefixtures("sample")
@@ -124,3 +125,14 @@ def test_azure_vouches_for_callers_only_where_it_says_so(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert Settings().azure_checks_callers is vouched
+
+
+@pytest.mark.parametrize("address", ["http://v.vault.azure.net", "v.vault.azure.net", "ftp://v"])
+def test_private_keys_are_not_read_in_the_clear(address: str) -> None:
+    with pytest.raises(ValidationError, match="MUSTER_KEY_VAULT"):
+        Settings(storage=SecretStr("memory"), key_vault=address)
+
+
+def test_setting_that_a_server_names_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_KEY_DB", "a key")
+    assert (app_setting("SSH_KEY_DB"), app_setting("SSH_KEY_OTHER")) == ("a key", None)

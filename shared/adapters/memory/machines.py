@@ -1,8 +1,9 @@
 """A fleet in memory: inventory, patching and reports over the same fake machines.
 
-An install takes `takes` of the clock and appears in the bulk reports `lag` later. `replies` says what the next
-requests of a machine are answered with; a reply that is `Uncertain` and names `accepted` means: it was started, but
-the answer was lost. Every accepted request is listed in `installs`, so that a second one would be seen.
+An install takes `takes` of the clock and appears in the bulk reports `lag` later, those of servers on premises only
+where they are asked after. `unready` says what keeps a machine from being asked, `replies` what its next requests are
+answered with; a reply that is `Uncertain` and names `accepted` means: it was started, but the answer was lost. Every
+accepted request is listed in `installs`, so that a second one would be seen. `notes` is what goes on at a machine.
 """
 
 import uuid
@@ -16,10 +17,11 @@ from shared.application.ports import (
     InstallOrder,
     InstallReply,
     InventoryPage,
+    NotNow,
     Uncertain,
 )
 from shared.domain.assessment import Assessment
-from shared.domain.machine import Machine, MachineState, MachineType
+from shared.domain.machine import Ineligible, Machine, MachineState, MachineType
 from shared.domain.records import Job, UpdateCounts
 from shared.domain.report import InstallReport
 from shared.domain.scope import Scope
@@ -59,7 +61,9 @@ class MemoryFleet:
         self.states = {state.machine.key: state for state in states}
         self.unreadable: set[str] = set()
         self.replies: dict[str, list[InstallReply]] = {}
+        self.unready: dict[str, list[NotNow | Ineligible]] = {}
         self.silent: set[str] = set()
+        self.notes: dict[str, str] = {}
         self.installs: list[Install] = []
         self.lacking: dict[str, tuple[Update, ...]] = {}
         self.assessments: dict[str, Assessment] = {}
@@ -113,11 +117,17 @@ class MemoryFleet:
         planned = self.replies.get(machine_key)
         return planned.pop(0) if planned else None
 
+    async def prepare(self, order: InstallOrder) -> NotNow | Ineligible | None:
+        unready = self.unready.get(order.machine.key)
+        return unready.pop(0) if unready else None
+
     async def install(self, order: InstallOrder) -> InstallReply:
         reply = self._planned(order.machine.key)
         if reply is not None and reply is not LOST:
             return reply
         now, activity = self._clock.now(), str(uuid.uuid4())
+        if order.machine.type is MachineType.SERVER:
+            activity = order.client_request_id
         self.installs.append(
             Install(order=order, activity_id=activity, at=now, ends_at=now + self._takes)
         )
@@ -137,7 +147,9 @@ class MemoryFleet:
         reports = [
             self._report(install, seen)
             for install in self.installs
-            if install.at <= seen and install.order.machine.key not in self.silent
+            if install.at <= seen
+            and install.order.machine.key not in self.silent
+            and install.order.machine.type is not MachineType.SERVER
         ]
         changed = [report for report in reports if report.modified_at >= instant]
         for at in range(0, len(changed), limit):
@@ -157,6 +169,8 @@ class MemoryFleet:
             started_at=install.at,
             modified_at=install.ends_at if is_done else install.at,
             counts=UpdateCounts(installed=1, not_selected=1) if is_done else UpdateCounts(),
+            updates=_UPDATES if install.order.machine.type is MachineType.SERVER else None,
+            note=self.notes.get(install.order.machine.key, ""),
         )
 
 

@@ -7,11 +7,10 @@ from shared.application.ports import Clock, InstallOrder, InstallReply, Refused
 from shared.domain.machine import Machine, MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
-from shared.errors import UnavailableError
 
 
 class AzurePatching:
-    """Azure VMs by Compute, Arc-enabled servers by Hybrid Compute; others can't be reached."""
+    """Azure VMs by Compute, Arc-enabled servers by Hybrid Compute."""
 
     def __init__(self, arm: ArmClient, clock: Clock) -> None:
         self._clock = clock
@@ -23,9 +22,10 @@ class AzurePatching:
 
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         """The machine as it is now; None when it is gone. Raises `UnavailableError`."""
-        if machine_type not in self._providers:
-            raise UnavailableError(f"Machines of type {machine_type} can't be reached yet.")
         return await self._providers[machine_type].inspect(machine_id)
+
+    async def prepare(self, order: InstallOrder) -> None:
+        """Azure's agents find out by themselves what their machines lack."""
 
     async def install(self, order: InstallOrder) -> InstallReply:
         """Ask once, never again by itself."""

@@ -1,7 +1,7 @@
 """The port `Patching` over Azure and the registry of servers: a machine's type says whose it is."""
 
-from shared.application.ports import InstallOrder, InstallReply, Patching
-from shared.domain.machine import Machine, MachineState, MachineType
+from shared.application.ports import InstallOrder, InstallReply, NotNow, Patching
+from shared.domain.machine import Ineligible, Machine, MachineState, MachineType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 
@@ -16,6 +16,10 @@ class CombinedPatching:
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         """The machine as it is now; None when it is gone. Raises `UnavailableError`."""
         return await self._of(machine_type).inspect(machine_id, machine_type)
+
+    async def prepare(self, order: InstallOrder) -> NotNow | Ineligible | None:
+        """Ready, not yet, or not at all."""
+        return await self._of(order.machine.type).prepare(order)
 
     async def install(self, order: InstallOrder) -> InstallReply:
         """Ask once, never again by itself."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.install_patches import InstallPatches
-from shared.domain.machine import Machine, MachineState, MachineType, OsType
+from shared.domain.machine import Ineligible, Machine, MachineState, MachineType, OsType
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
 from shared.domain.scope import Scope
@@ -79,8 +79,9 @@ class Refused:
 class NotNow:
     """Proof that nothing was started, but it may be later.
 
-    `cause` is `unreachable` (no connection was made), `throttled` (429), `busy` (409) or `late` (the cut-off passed
-    before the request was sent); `again_in` is how long to wait.
+    `cause` is `unreachable` (no connection was made), `throttled` (429), `busy` (409), `unprepared` (the machine does
+    not know yet what it lacks) or `late` (the cut-off passed before the request was sent); `again_in` is how long to
+    wait.
     """
 
     message: str
@@ -103,6 +104,12 @@ class Patching(Protocol):
 
     async def inspect(self, machine_id: str, machine_type: MachineType) -> MachineState | None:
         """The machine as it is now; None when it is gone."""
+
+    async def prepare(self, order: InstallOrder) -> NotNow | Ineligible | None:
+        """Find out what the install needs to know, without changing what is installed; None when it may be asked for.
+
+        A machine that works on it is `NotNow`: it goes on by itself, and is asked again.
+        """
 
     async def install(self, order: InstallOrder) -> InstallReply:
         """Ask once, never again by itself; every failure is one of the replies, none an exception."""

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 class StoredServer:
     """A server as it is kept.
 
-    `document` is the body as it was sent. `host_key_since` is the instant of the PUT that named the present host key,
-    and who sent it; None while none was named. The kinds are those of `Caller`.
+    `document` is the body as it was sent. `trusted_host_key` is the key that a server showed first whose document says
+    `trustOnFirstUse`. `host_key_since` is the instant at which the present host key was named or first shown, and by
+    whom; None while there is none. The kinds are those of `Caller`.
     """
 
     id: str
@@ -22,6 +23,7 @@ class StoredServer:
     modified_by: str
     created_by_kind: str = "User"
     modified_by_kind: str = "User"
+    trusted_host_key: str = ""
     host_key_since: datetime | None = None
     host_key_by: str = ""
     host_key_by_kind: str = ""

@@ -111,11 +111,12 @@ class AssignmentPage(Page):
 
 
 class HostKeyData(Shape):
-    """Who named the present host key, and when."""
+    """Who named the present host key, and when; `trustedKey` is one that was trusted on first use."""
 
     named_by: str
     named_by_type: Literal["User", "Application"]
     named_at: datetime
+    trusted_key: str = ABSENT
 
 
 class Server(ServerBody):

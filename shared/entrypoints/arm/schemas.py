@@ -54,6 +54,8 @@ def server_resource(stored: StoredServer) -> Json:
         "namedByType": _author(stored.host_key_by_kind),
         "namedAt": instant(stored.host_key_since),
     }
+    if stored.trusted_host_key:
+        told["trustedKey"] = stored.trusted_host_key
     return {**resource, "hostKeyData": told}
 
 

@@ -1,4 +1,4 @@
-"""Servers among the machines that are patched: each goes to its own side, and nothing is started on a server yet."""
+"""Servers among the machines that are patched: each goes to its own side, and what can't be reached is not asked."""
 
 from datetime import timedelta
 
@@ -7,7 +7,6 @@ import pytest
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.machines import MemoryFleet
 from shared.adapters.memory.services import services as memory_services
-from shared.adapters.patching.servers import NOT_YET
 from shared.application.callers import LOCAL
 from shared.application.ports import Accepted, InstallOrder, NotNow, Patching, Refused
 from shared.application.servers import put_server
@@ -19,6 +18,7 @@ from tests.builders import DAY_BEFORE, SERVER, SUBSCRIPTION, a_machine, a_server
 
 VM = a_machine()
 HERE = a_machine("db-1", machine_type=MachineType.SERVER, group="ops")
+NO_KEYS = "There are no private keys in memory."
 
 
 def order_for(machine: Machine) -> InstallOrder:
@@ -45,28 +45,40 @@ async def patching(fleet: MemoryFleet) -> Patching:
     return services.patching
 
 
-async def test_registered_server_cannot_be_reached_and_another_is_gone(patching: Patching) -> None:
-    with pytest.raises(UnavailableError, match=NOT_YET):
+async def test_registered_server_is_looked_for_and_another_is_gone(patching: Patching) -> None:
+    with pytest.raises(UnavailableError, match=NO_KEYS):
         await patching.inspect(SERVER.upper(), MachineType.SERVER)
     assert await patching.inspect(f"{SERVER}x", MachineType.SERVER) is None
     assert await patching.inspect(VM.id, MachineType.AZURE_VM) == a_state(VM)
 
 
-async def test_nothing_is_started_on_a_server(patching: Patching, fleet: MemoryFleet) -> None:
-    for reply in (await patching.install(order_for(HERE)), await patching.assess(HERE)):
+async def test_what_can_not_be_reached_proves_that_nothing_was_started(
+    patching: Patching, fleet: MemoryFleet
+) -> None:
+    order = order_for(HERE)
+    for reply in (
+        await patching.prepare(order),
+        await patching.install(order),
+        await patching.assess(HERE),
+    ):
         assert isinstance(reply, NotNow)
-        assert (reply.message, reply.cause) == (NOT_YET, "unreachable")
+        assert (reply.message, reply.cause) == (NO_KEYS, "unreachable")
     assert isinstance(await patching.consent(HERE), Refused)
     assert fleet.installs == []
+    assert await patching.prepare(order_for(VM)) is None
     assert isinstance(await patching.install(order_for(VM)), Accepted)
     assert [one.order.machine for one in fleet.installs] == [VM]
 
 
-async def test_nothing_is_known_of_an_install_on_a_server(patching: Patching) -> None:
+async def test_server_that_can_not_be_reached_says_nothing_of_its_install(
+    patching: Patching,
+) -> None:
     job = Job(
         key=job_key(SERVER),
         machine_id=SERVER,
         machine_type=MachineType.SERVER,
         subscription=SUBSCRIPTION,
+        operation="1",
     )
-    assert await patching.ask_after(job) is None
+    with pytest.raises(UnavailableError, match=NO_KEYS):
+        await patching.ask_after(job)

@@ -1,4 +1,4 @@
-"""Servers on premises in a run, from their registration to the end of their jobs; they are not patched yet."""
+"""Servers on premises in a run, from their registration to the end of their jobs; none can be reached here."""
 
 import logging
 from datetime import timedelta
@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.patching.servers import NOT_YET
 from shared.application.ask_machines import assess_machines, give_consent
 from shared.application.callers import LOCAL, Caller, Role
 from shared.application.choose_machines import Choice
 from shared.application.configurations import put_configuration
-from shared.application.ports import RequestAnswer
+from shared.application.ports import RequestAnswer, StoredServer
 from shared.application.preview_configuration import preview_configuration
 from shared.application.servers import (
     delete_server,
     get_server,
     list_servers,
     put_server,
+    registered,
+    trusting,
 )
 from shared.domain.machine import MachineType
 from shared.domain.records import Job
@@ -90,11 +91,11 @@ async def test_enabled_server_waits_to_the_cut_off_and_says_why(hangs_on: str) -
     await drill.run_until(WINDOW_OPENS + STEP, step=STEP)
     waiting = await job_of(drill)
     assert (waiting.phase, waiting.held_by) == (Phase.QUEUED, Reason.OUTAGE)
-    assert waiting.held_message == NOT_YET
+    assert waiting.held_message == "There are no private keys in memory."
     await drill.run_until(CLOSES + 2 * MINUTE, step=STEP)
     job = await job_of(drill)
     assert (job.outcome, job.reason) == (Outcome.TIMED_OUT, Reason.OUTAGE)
-    assert NOT_YET in job.message
+    assert "There are no private keys in memory." in job.message
     assert await drill.broken() == []
 
 
@@ -139,7 +140,7 @@ async def test_nothing_is_asked_of_a_server() -> None:
         (assessed,) = await assess_machines(drill.services, choice, caller=LOCAL)
         (consented,) = await give_consent(drill.services, choice, caller=LOCAL)
         assert (assessed.answer, consented.answer) == answers
-        assert assessed.message == NOT_YET
+        assert assessed.message == "There are no private keys in memory."
 
 
 # --- the registry itself -------------------------------------------------------------------------
@@ -167,3 +168,59 @@ async def test_changed_host_key_is_logged_with_who_changed_it(
     assert "server.host_key_changed" not in caplog.text
     await register(drill, hostKey=HOST_KEY.replace("KZuYn", "KZuYo"))
     assert f"server.host_key_changed server={SERVER} by=local" in caplog.text
+
+
+# --- a key that is trusted on first use ----------------------------------------------------------
+
+TRUSTED = HOST_KEY.rpartition(" ")[0]
+
+
+async def trusted(drill: Drill) -> StoredServer:
+    """A server that named no key, after it showed one."""
+    await register(drill, hostKey=None, trustOnFirstUse=True)
+    stored = await drill.services.servers.get(SERVER)
+    assert stored
+    assert registered(stored).host_key is None
+    shown = trusting(stored, TRUSTED, now=drill.clock.instant)
+    return await drill.services.servers.replace(shown)
+
+
+@pytest.mark.parametrize(
+    ("properties", "key"),
+    [
+        pytest.param({"enabled": False}, TRUSTED, id="kept over another change"),
+        pytest.param({"user": "root"}, TRUSTED, id="kept for another user of the same place"),
+        pytest.param({"host": "db-2.example.com"}, None, id="lost with another host"),
+        pytest.param({"port": 2222}, None, id="lost with another port"),
+        pytest.param(
+            {"hostKey": HOST_KEY.replace("KZuYn", "KZuYo"), "trustOnFirstUse": False},
+            TRUSTED.replace("KZuYn", "KZuYo"),
+            id="replaced by one that is named",
+        ),
+    ],
+)
+async def test_key_trusted_on_first_use_stays_as_long_as_it_is_meant(
+    properties: dict[str, Any], key: str | None
+) -> None:
+    drill = Drill([])
+    await trusted(drill)
+    wanted = {"hostKey": None, "trustOnFirstUse": True, **properties}
+    await register(drill, **wanted)
+    stored = await drill.services.servers.get(SERVER)
+    assert stored
+    assert registered(stored).host_key == key
+
+
+async def test_key_that_was_trusted_once_does_not_come_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    drill = Drill([])
+    caplog.set_level(logging.INFO)
+    stored = await trusted(drill)
+    assert f"server.host_key_trusted server={SERVER}" in caplog.text
+    assert stored.host_key_by == "the first connection"
+    await register(drill, hostKey=HOST_KEY.replace("KZuYn", "KZuYo"))
+    await register(drill, hostKey=None, trustOnFirstUse=True)
+    again = await drill.services.servers.get(SERVER)
+    assert again
+    assert registered(again).host_key is None

@@ -1,0 +1,1 @@
+"""How servers on premises are patched: over SSH, by their own package managers."""

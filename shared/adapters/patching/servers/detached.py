@@ -1,0 +1,82 @@
+"""Detached tasks of a server that are harmless to repeat: started, waited for, read, and started anew.
+
+A task that changes nothing may be begun again whenever its directory is of no use: what it found is not understood, it
+was interrupted, or it is too old. Its result is what one of its runs found, whoever began it.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared import logs
+from shared.adapters.ssh.commands import Output
+from shared.adapters.ssh.connection import SshConnection
+from shared.adapters.ssh.detached import Task, discard, look, start
+from shared.adapters.ssh.snapshots import Snapshot, State
+from shared.application.ports import Clock
+
+_log = logging.getLogger(__name__)
+
+_EVERY = timedelta(seconds=2)
+_LOOKS = 15
+"""Half a minute: a claim lives for a minute and a half, and connecting takes of it too."""
+
+
+Outputs = Mapping[str, Output]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A task that finds something out, and which of its answers may serve again, within `fresh_for`."""
+
+    task: Task
+    serves: Callable[[Outputs], bool] = lambda _outputs: True
+    fresh_for: timedelta = timedelta(hours=1)
+
+
+async def outputs_of(
+    connection: SshConnection, question: Question, *, clock: Clock
+) -> Outputs | None:
+    """What a task's steps answered, begun by us or by another; None while it goes on.
+
+    An answer from before this call that does not serve is not taken: the task is begun again.
+    """
+    task = question.task
+    snapshot = await _snapshot(connection, task.key)
+    if not _is_of_use(snapshot, question):
+        await discard(connection, task.key)
+        snapshot = Snapshot(state=State.ABSENT)
+    for _ in range(_LOOKS):
+        if snapshot.state in (State.ABSENT, State.PREPARED):
+            await start(connection, task)
+            logs.event(_log, "task.started", task=task.key)
+        elif snapshot.state is State.ENDED:
+            return snapshot.outputs
+        elif snapshot.state is State.INTERRUPTED:
+            return None
+        await clock.sleep(_EVERY)
+        snapshot = await _snapshot(connection, task.key)
+    return None
+
+
+async def begin_anew(connection: SshConnection, task: Task) -> None:
+    """Have a task find out what is true from now on; one that is at it goes on."""
+    snapshot = await _snapshot(connection, task.key)
+    if snapshot.state in (State.ENDED, State.INTERRUPTED):
+        await discard(connection, task.key)
+    await start(connection, task)
+
+
+async def _snapshot(connection: SshConnection, key: str) -> Snapshot:
+    return (await look(connection, [key]))[key]
+
+
+def _is_of_use(snapshot: Snapshot, question: Question) -> bool:
+    match snapshot.state:
+        case State.INTERRUPTED:
+            return False
+        case State.ENDED:
+            is_fresh = snapshot.ended_ago is not None and snapshot.ended_ago <= question.fresh_for
+            return is_fresh and question.serves(snapshot.outputs)
+    return True
