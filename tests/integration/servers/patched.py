@@ -91,6 +91,7 @@ class Patched:
     patching: ServerPatching
     store: ServerStore
     connections: SshConnections
+    sessions: ServerSessions
 
     async def prepared(self, order: InstallOrder) -> None:
         """Ask until the server knows what it lacks."""
@@ -131,7 +132,13 @@ async def patched(
     async with SshConnections(OneKey(server.private_key)) as connections:
         sessions = ServerSessions(store, connections, clock)
         patching = ServerPatching(sessions, clock, limits or Limits())
-        yield Patched(server=server, patching=patching, store=store, connections=connections)
+        yield Patched(
+            server=server,
+            patching=patching,
+            store=store,
+            connections=connections,
+            sessions=sessions,
+        )
 
 
 def named(report: InstallReport, state: UpdateState) -> dict[str, str | None]:
