@@ -38,7 +38,7 @@ _DETAIL = re.compile(r"\n +- ")
 _GONE = re.compile(r"^No match for argument: (.+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"%(\w+)\((\S+)\) scriptlet failed, exit status (\d+)")
 _FAILED = re.compile(r"^error: (\S+): install failed$", re.MULTILINE)
-_ERROR = re.compile(r"^(?:Error|Failed to .+|Transaction failed): (.+)$", re.MULTILINE)
+_ERROR = re.compile(r"^(?:Error|Transaction failed): (.+(?:\n +\S.*)*)$", re.MULTILINE)
 _SPACE = re.compile(r"^.*(?:No space left on device|more space needed on).*$", re.MULTILINE)
 _TWICE = re.compile(r"^(\S+) is a duplicate with (\S+)$", re.MULTILINE)
 
@@ -163,5 +163,5 @@ def _reasons(said: str) -> tuple[str, ...]:
     found += [_DETAIL.sub(", ", text) for text in _PROBLEM.findall(said)]
     found += [f"{name} can't be had any more" for name in _GONE.findall(said)]
     if not found:
-        found = [text for text in _ERROR.findall(said) if text != "Transaction failed"]
+        found = [" ".join(text.split()) for text in _ERROR.findall(said)]
     return several(found)

@@ -22,7 +22,7 @@ _NEVRA = re.compile(rf"({_NAME})-({_EVR})\.({_ARCHITECTURE})")
 _SEGMENT = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 # A local file, which rpm's tools would take in place of a package of a repository.
 _FILE = ".rpm"
-_NAMED = 3
+_NAMED, _LENGTH = 3, 300
 
 _PACKAGES = "packages"
 _FIELDS = r"%{NAME}.%{ARCH}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n"
@@ -45,8 +45,8 @@ def answer(outputs: Mapping[str, Output], step: str, *, of: str) -> Output:
 
 
 def several(clauses: Iterable[str]) -> tuple[str, ...]:
-    """The first of some clauses without their full stops, each once, and how many more there are."""
-    found = [*dict.fromkeys(clause.strip().rstrip(".") for clause in clauses)]
+    """The first of some clauses, each once, cut and without its full stop; and how many more there are."""
+    found = [*dict.fromkeys(clause.strip().rstrip(".")[:_LENGTH] for clause in clauses)]
     more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
     return (*found[:_NAMED], *more)
 
@@ -54,7 +54,7 @@ def several(clauses: Iterable[str]) -> tuple[str, ...]:
 def last_line(output: Output) -> str:
     """The last line of the errors, else of all that was said, cut to 300 characters."""
     lines = [line.strip() for line in f"{output.stdout}\n{output.stderr}".splitlines()]
-    return next((line for line in reversed(lines) if line), "it said nothing")[:300]
+    return next((line for line in reversed(lines) if line), "it said nothing")[:_LENGTH]
 
 
 def read_version(text: str) -> str:

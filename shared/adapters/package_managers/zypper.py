@@ -121,7 +121,9 @@ class Zypper:
         said: list[str] = []
         if install and (found := problems(install)):
             said.append(f"zypper did not do everything: {'; '.join(found)}.")
-        if beside and (doubled := twice(self.installed(outputs), beside)):
+        listed = outputs.get(LIST_INSTALLED.name)
+        known = self.installed(outputs) if listed and listed.code == 0 else {}
+        if beside and (doubled := twice(known, beside)):
             said.append(
                 f"An interrupted install has left packages twice: {', '.join(doubled)}; "
                 "'zypper verify' mends that."

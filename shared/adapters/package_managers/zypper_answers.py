@@ -162,7 +162,7 @@ def problems(output: Output) -> tuple[str, ...]:
         # Not the descriptions of packages, which may say anything.
         spoken = (text for part in root.iter() if part.tag in _SPOKEN for text in part.itertext())
         said = "\n".join(spoken)
-        errors = [" ".join(text.split())[:300] for text in _texts(root, "error")]
+        errors = [" ".join(text.split()) for text in _texts(root, "error")]
     except Xml.ParseError:
         # Cut off by whatever ended zypper; what it said until then still counts.
         said, errors = f"{output.stdout}\n{output.stderr}", []

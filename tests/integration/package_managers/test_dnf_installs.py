@@ -10,6 +10,7 @@ from tests.servers.repositories.rpm_servers import (
     FOLDER,
     begin,
     begin_install,
+    boot_remembered,
     carry_out,
     fill,
     install,
@@ -25,8 +26,9 @@ DNF = Dnf()
 def server() -> Iterator[ThrowAwayServer]:
     with ThrowAwayServer.start("dnf") as started:
         fill(started, "dnf")
-        carry_out(started, DNF.assess()[0])
-        yield started
+        with boot_remembered(started):
+            carry_out(started, DNF.assess()[0])
+            yield started
 
 
 def reboot_needed(server: ThrowAwayServer) -> bool:

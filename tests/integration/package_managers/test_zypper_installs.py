@@ -116,7 +116,9 @@ def test_nothing_new_is_installed_and_nothing_goes_back(
     server: ThrowAwayServer, update: str
 ) -> None:
     install(server, ZYPPER, "layered.noarch=1.2-1")
-    assert install(server, ZYPPER, update).packages == {}
+    done = install(server, ZYPPER, update)
+    assert done.packages == {}
+    assert ZYPPER.problem(done.outputs) == ""
 
 
 # --- failures -------------------------------------------------------------------------------------

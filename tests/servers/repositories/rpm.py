@@ -31,6 +31,9 @@ def repositories() -> Path:
     key = hashlib.sha256(Path(__file__).read_bytes() + repr(CONTENT).encode()).hexdigest()[:16]
     kept = Path(__file__).parents[3] / ".local" / "servers" / f"rpm-{key}"
     if not kept.exists():
+        for old in kept.parent.glob("rpm-*"):
+            if not old.name.startswith(kept.name):
+                shutil.rmtree(old, ignore_errors=True)
         fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
         build(fresh)
         try:

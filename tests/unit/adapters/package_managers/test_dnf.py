@@ -300,6 +300,17 @@ def test_a_full_disk_is_said_before_everything_else() -> None:
     assert "the disk is full" in said
 
 
+def test_an_error_is_said_with_its_details() -> None:
+    stderr = (
+        "Error: Transaction test error:\n  file /a from install of b conflicts with a file of c\n\n"
+    )
+    said = DNF.problem({INSTALL: Output(code=1, stderr=stderr)})
+    assert said == (
+        "dnf did not do everything: Transaction test error: file /a from install of b conflicts "
+        "with a file of c."
+    )
+
+
 def test_an_exit_code_alone_is_said_too() -> None:
     said = DNF.problem({INSTALL: Output(code=137, stderr="Killed\n")})
     assert said == "dnf did not do everything: it ended with code 137: Killed."

@@ -129,6 +129,7 @@ def test_of_several_versions_of_a_package_the_first_is_chosen() -> None:
         pytest.param("1.0~rc1-1", "1.0-1", id="a tilde is before the end"),
         pytest.param("1.0-1", "1.0^git1-1", id="a caret is after the end"),
         pytest.param("1.0^git1-1", "1.0.1-1", id="a caret is before more"),
+        pytest.param("1.0^x-1", "1.0A-1", id="a caret is before letters"),
         pytest.param("1.0a-1", "1.0.1-1", id="letters are before numbers"),
         pytest.param("1.0-1.el9", "1.0-2.el9", id="the release last"),
         pytest.param("1.0-1.el9", "1.0-1.el9_2", id="a longer release"),

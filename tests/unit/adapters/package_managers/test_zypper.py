@@ -252,6 +252,11 @@ def test_an_interrupted_install_that_left_a_package_twice_is_reported() -> None:
     assert ZYPPER.problem(outputs) == said
 
 
+def test_a_problem_is_told_also_when_nothing_could_be_looked_at_afterwards() -> None:
+    outputs = {INSTALL: stream("", code=8), "beside": Output(code=0)}
+    assert ZYPPER.problem(outputs) == "zypper did not do everything: the install failed."
+
+
 def test_that_a_reboot_may_be_needed_and_nobody_knows_is_said() -> None:
     locked = stream('<message type="error">System management is locked</message>', code=7)
     assert "whether a reboot is needed" in ZYPPER.problem(
