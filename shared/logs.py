@@ -21,4 +21,5 @@ def _text(value: object) -> str:
 
 def configure() -> None:
     """Quieten the libraries; once, at start."""
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    for library in ("azure", "asyncssh"):
+        logging.getLogger(library).setLevel(logging.WARNING)

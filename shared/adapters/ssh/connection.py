@@ -31,11 +31,12 @@ _SIGNATURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long each step may take: `connecting` until logged in, `closing` until the far end agrees.
+    """How long each may take: `waiting` for room, `connecting` until logged in, `closing` until the far end agrees.
 
     A silent connection is probed each `keep_alive`, and is dead after three probes without an answer.
     """
 
+    waiting: timedelta = timedelta(seconds=60)
     connecting: timedelta = timedelta(seconds=20)
     closing: timedelta = timedelta(seconds=5)
     keep_alive: timedelta = timedelta(seconds=15)
@@ -95,6 +96,10 @@ class SshConnection:
             async with asyncio.timeout(self._timeouts.closing.total_seconds()):
                 await self._connection.wait_closed()
         except (TimeoutError, asyncssh.Error, OSError):
+            return
+        finally:
+            # Also when the closing itself was given up.
+            self._is_given_up = True
             self._connection.abort()
 
 

@@ -17,6 +17,7 @@ from typing import Protocol, Self
 import asyncssh
 
 from shared.adapters.ssh.connection import SshConnection, Timeouts, connect
+from shared.adapters.ssh.errors import NotConnectedError
 from shared.domain.server import KeySetting, KeyVaultSecret, Server
 
 __all__ = ["Keys", "SshConnection", "SshConnections", "Timeouts"]
@@ -62,7 +63,7 @@ class SshConnections:
 
     @asynccontextmanager
     async def to(self, server: Server) -> AsyncIterator[SshConnection]:
-        """A connection to *server*; raises what `connection.connect` and `Keys.read` do."""
+        """A connection to *server*; raises `NotConnectedError`, and what `Keys.read` and `connection.connect` do."""
         self._stay_in_loop()
         way = _way(server)
         place = await self._take(way)
@@ -94,9 +95,14 @@ class SshConnections:
     async def _make_room(self) -> None:
         self._waiting += 1
         try:
-            if self._room.locked():
-                await self._close_idle()
-            await self._room.acquire()
+            async with asyncio.timeout(self._timeouts.waiting.total_seconds()):
+                if self._room.locked():
+                    await self._close_idle()
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise NotConnectedError(
+                "No connection became free in time: all that Muster may have open are in use."
+            ) from error
         finally:
             self._waiting -= 1
 

@@ -1,6 +1,7 @@
 """A server of each family, with the first release of small packages installed and the second one offered."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,13 +18,21 @@ def debs(tmp_path_factory: pytest.TempPathFactory) -> deb.Repositories:
     return deb.build(folder)
 
 
+@contextmanager
+def filled(family: Family, debs: deb.Repositories, *names: str) -> Iterator[ThrowAwayServer]:
+    """A server of that family that can be patched; *names* are the packages of one with apt, all of them without."""
+    with ThrowAwayServer.start(family) as started:
+        if family == "apt":
+            debs.fill(started, *names)
+            yield started
+            return
+        rpm_servers.fill(started, family)
+        with rpm_servers.boot_remembered(started):
+            yield started
+
+
 @pytest.fixture
 def server(request: pytest.FixtureRequest, debs: deb.Repositories) -> Iterator[ThrowAwayServer]:
     """One of the family that the test is parametrized with, apt unless it says so."""
-    family: Family = getattr(request, "param", "apt")
-    with ThrowAwayServer.start(family) as started:
-        if family == "apt":
-            debs.fill(started)
-        else:
-            rpm_servers.fill(started, family)
+    with filled(getattr(request, "param", "apt"), debs) as started:
         yield started

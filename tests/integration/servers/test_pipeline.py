@@ -13,9 +13,10 @@ from shared import bootstrap
 from shared.application.invariants import Evidence, LoggedInstall, violations
 from tests.builders import WINDOW_OPENS, a_configuration, a_scope
 from tests.integration.app import App, running
+from tests.integration.servers.conftest import filled
 from tests.integration.servers.patched import document_of
 from tests.servers.os_releases import Family
-from tests.servers.repositories import deb, rpm_servers
+from tests.servers.repositories import deb
 from tests.servers.server import ThrowAwayServer
 
 MINUTE = timedelta(minutes=1)
@@ -32,15 +33,7 @@ INSTALLED = {
 async def estate(debs: deb.Repositories) -> AsyncIterator[list[ThrowAwayServer]]:
     """Twenty servers of three families."""
     with ExitStack() as stack:
-        servers = []
-        for family in FAMILIES:
-            server = stack.enter_context(ThrowAwayServer.start(family))
-            if family == "apt":
-                debs.fill(server, *sorted(APT))
-            else:
-                rpm_servers.fill(server, family)
-            servers.append(server)
-        yield servers
+        yield [stack.enter_context(filled(family, debs, *sorted(APT))) for family in FAMILIES]
 
 
 APT = {*INSTALLED["apt"], "libfoo", "rival", "tool", "slow", "failing"}

@@ -31,29 +31,40 @@ from tests.servers.reaching import OneKey, connected, registered, registered_as
 from tests.servers.server import ThrowAwayServer
 
 
-class _HangsUp(asyncssh.SSHServerSession[bytes]):
-    """Takes the command and breaks the connection before it says so."""
+class _Session(asyncssh.SSHServerSession[bytes]):
+    """Takes no command: it refuses, or breaks the connection before it says so."""
+
+    def __init__(self, *, hangs_up: bool) -> None:
+        self._hangs_up = hangs_up
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
 
     def exec_requested(self, command: str) -> bool:
-        self._channel.get_connection().abort()
-        return True
+        if self._hangs_up:
+            self._channel.get_connection().abort()
+        return self._hangs_up
 
 
-class _HangingUp(asyncssh.SSHServer):
+class _Server(asyncssh.SSHServer):
+    def __init__(self, *, hangs_up: bool) -> None:
+        self._hangs_up = hangs_up
+
     def begin_auth(self, username: str) -> bool:
         return False
 
-    def session_requested(self) -> _HangsUp:
-        return _HangsUp()
+    def session_requested(self) -> _Session:
+        return _Session(hangs_up=self._hangs_up)
 
 
-async def test_a_connection_that_breaks_when_the_command_has_left_leaves_it_in_doubt() -> None:
+@pytest.mark.parametrize("hangs_up", [True, False], ids=["hangs up", "refuses"])
+async def test_what_happens_when_the_command_has_left_leaves_it_in_doubt(hangs_up: bool) -> None:
     host_key = asyncssh.generate_private_key("ssh-ed25519")
     acceptor = await asyncssh.create_server(
-        _HangingUp, "127.0.0.1", 0, server_host_keys=[host_key], encoding=None
+        lambda: _Server(hangs_up=hangs_up),
+        *("127.0.0.1", 0),
+        server_host_keys=[host_key],
+        encoding=None,
     )
     async with acceptor, SshConnections(keys()) as connections:
         with pytest.raises(LostError):

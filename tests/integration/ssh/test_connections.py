@@ -39,7 +39,7 @@ async def poll_all(connections: SshConnections, servers: list[Server]) -> None:
 
 
 async def test_a_thousand_servers_are_polled_with_at_most_a_hundred_connections() -> None:
-    patient = Timeouts(connecting=timedelta(seconds=120))
+    patient = Timeouts(waiting=timedelta(seconds=120), connecting=timedelta(seconds=120))
     async with far_end() as end:
         async with SshConnections(keys(), limit=100, timeouts=patient) as connections:
             await poll_all(connections, fleet(end.port, 1_000))
@@ -80,6 +80,28 @@ async def test_who_finds_no_room_waits_for_it() -> None:
         assert end.most == 1
 
 
+async def test_waiting_for_room_ends() -> None:
+    impatient = Timeouts(waiting=timedelta(seconds=0.05))
+    async with far_end() as end, SshConnections(keys(), limit=1, timeouts=impatient) as connections:
+        first, second = fleet(end.port, 2)
+        async with connections.to(first):
+            with pytest.raises(NotConnectedError, match="No connection became free"):
+                await poll(connections, second)
+        assert await poll(connections, second) == b"server-1"
+
+
+async def test_two_that_waited_for_the_same_server_take_one_place() -> None:
+    async with far_end() as end, SshConnections(keys(), limit=2) as connections:
+        first, second, third, fourth = fleet(end.port, 4)
+        async with connections.to(first), connections.to(second):
+            waiting = [asyncio.create_task(poll(connections, third)) for _ in range(2)]
+            await asyncio.sleep(0.01)
+        assert await asyncio.gather(*waiting) == [b"server-2"] * 2
+        async with connections.to(third), asyncio.timeout(30):
+            assert await poll(connections, fourth) == b"server-3"
+        assert end.accepted.count("server-2") == 1
+
+
 async def test_room_that_was_waited_for_in_vain_is_not_lost() -> None:
     async with far_end() as end, SshConnections(keys(), limit=1) as connections:
         first, second = fleet(end.port, 2)
@@ -111,14 +133,23 @@ async def test_one_connection_serves_all_who_need_it_at_once(server: ThrowAwaySe
     assert logins(server) == 1
 
 
-async def test_a_broken_connection_is_opened_anew(server: ThrowAwayServer) -> None:
+async def test_a_connection_that_broke_in_use_is_opened_anew(server: ThrowAwayServer) -> None:
+    async with SshConnections(keys()) as connections:
+        async with connections.to(registered_as(server)) as connection:
+            server.drop_connections()
+            await until(lambda: not connection.is_open)
+        assert await poll(connections, registered_as(server)) == b"muster"
+    assert logins(server) == 2
+
+
+async def test_a_connection_that_broke_while_idle_is_opened_anew(server: ThrowAwayServer) -> None:
     async with SshConnections(keys()) as connections:
         async with connections.to(registered_as(server)) as connection:
             await run(connection, "true")
-            server.drop_connections()
-            await until(lambda: not connection.is_open)
-        async with connections.to(registered_as(server)) as connection:
-            await run(connection, "true")
+        assert connection.is_open
+        server.drop_connections()
+        await until(lambda: not connection.is_open)
+        assert await poll(connections, registered_as(server)) == b"muster"
     assert logins(server) == 2
 
 
@@ -133,18 +164,22 @@ async def test_a_server_that_was_registered_differently_gets_a_new_connection(
     assert logins(server) == 2
 
 
-async def test_closing_ends_all_and_what_is_opened_meanwhile(server: ThrowAwayServer) -> None:
+async def test_closing_ends_what_is_used_and_more_can_be_opened(server: ThrowAwayServer) -> None:
+    async with SshConnections(keys()) as connections:
+        async with connections.to(registered_as(server)) as connection:
+            await connections.close()
+            assert not connection.is_open
+        assert await poll(connections, registered_as(server)) == b"muster"
+
+
+async def test_what_is_opened_while_all_is_closed_is_closed_too(server: ThrowAwayServer) -> None:
     connections = SshConnections(keys())
-    async with connections.to(registered_as(server)) as connection:
-        await connections.close()
-        assert not connection.is_open
-    async with connections.to(registered_as(server)) as connection:
-        await run(connection, "true")
     opening = asyncio.create_task(poll(connections, registered_as(server)))
     await asyncio.sleep(0)
     await connections.close()
-    await asyncio.gather(opening, return_exceptions=True)
-    await until(lambda: server.run(["/usr/bin/pgrep", "-f", "sshd: muster"]).code == 1)
+    assert await opening == b"muster"
+    sessions = ["/usr/bin/pgrep", "-f", "sshd: muster"]
+    await until(lambda: server.run(sessions).code == 1)
 
 
 def test_connections_stay_in_one_event_loop(server: ThrowAwayServer) -> None:
