@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.application.callers import Caller, Role, require
+from shared.application.document_size import check_size
 from shared.application.documents import parse_assignment
 from shared.application.merge_patch import merged
 from shared.application.ports import (
@@ -45,6 +46,7 @@ async def put_assignment(
     configuration.
     """
     require(caller, Role.ADMINISTRATOR)
+    check_size(services, document)
     fresh = new_assignment(services, scope_id, name=name, document=document, caller=caller)
     for _ in range(_ATTEMPTS):
         configuration = await _configuration_of(services, fresh)

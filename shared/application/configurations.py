@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from shared.application.callers import Caller, Role, require
+from shared.application.document_size import check_size
 from shared.application.documents import parse_configuration
 from shared.application.merge_patch import merged
 from shared.application.ports import Services, StaleError, StoredConfiguration
@@ -51,6 +52,7 @@ async def put_configuration(
     `PreconditionFailedError`, and `ConflictError` while the configuration is being deleted.
     """
     require(caller, Role.ADMINISTRATOR)
+    check_size(services, document)
     place = ResourceId.parse(configuration_id)
     configuration = parse_configuration(place.text, document)
     for _ in range(_ATTEMPTS):

@@ -13,6 +13,7 @@ from typing import Any
 
 from shared import logs
 from shared.application.callers import Caller, Role, require
+from shared.application.document_size import check_size
 from shared.application.ports import Services, StaleError, StoredServer
 from shared.application.preconditions import UNCONDITIONAL, Preconditions, Written
 from shared.application.server_body import parse_server
@@ -37,6 +38,7 @@ async def put_server(
     Raises `InvalidRequestError`, `PreconditionFailedError`, and `ConflictError`.
     """
     require(caller, Role.ADMINISTRATOR)
+    check_size(services, document)
     server = parse_server(ResourceId.parse(server_id).text, document)
     for _ in range(_ATTEMPTS):
         before = await services.servers.get(server_id)

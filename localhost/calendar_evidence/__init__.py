@@ -1,0 +1,1 @@
+"""Evidence that schedules fall where calendars and clocks say: two references, and what Muster makes of the same."""

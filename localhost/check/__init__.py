@@ -1,0 +1,1 @@
+"""The checker as a command: what is stored and what the machines' own log shows, against the invariants."""
