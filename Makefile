@@ -1,7 +1,8 @@
-.PHONY: help setup demo serve test check format openapi bench estate faults
+.PHONY: help setup demo serve test check format openapi bench estate faults evidence
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 7071
+SEEDS ?= 1000
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -34,6 +35,9 @@ estate: .venv/.ready  ## 10,000 machines in 20 subscriptions, 5 percent faults: 
 
 faults: .venv/.ready  ## try seeded mixes of faults on the whole product (ARGS="--seeds 50", or "--seed 17 --trace")
 	@$(BIN)/python -m localhost faults $(ARGS)
+
+evidence: .venv/.ready  ## simulate years of schedules under faults, on all cores, and write docs/evidence.md (SEEDS=1000)
+	@$(BIN)/python -m localhost evidence --seeds $(SEEDS) --calendar --write docs/evidence.md $(ARGS)
 
 bench: .venv/.ready  ## machines per second and storage transactions per machine
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""The command line: `python -m localhost demo | serve | send | faults`.
+"""The command line: `python -m localhost demo | serve | send | import | check | faults | evidence`.
 
 Whatever goes wrong in a way that can be foreseen is one sentence on stderr and exit code 1; Ctrl-C during the demo is
 130, as shells have it.
@@ -22,15 +22,20 @@ from localhost.arguments import address, count, minutes, ports, share, speed
 from localhost.azure.faults import Faults
 from localhost.azurite import AzuriteError
 from localhost.campaign.run import CampaignOptions, run_campaign
+from localhost.check.run import CheckOptions, run_check
 from localhost.demo.output import DemoOutput
 from localhost.demo.run import DemoOptions, run_demo
 from localhost.errors import LocalhostError
 from localhost.functions.function_index import UnsupportedFunctionError
 from localhost.functions.host_settings import HostSettingsError
+from localhost.import_servers import switches
+from localhost.import_servers.run import run_import
 from localhost.send import send
 from localhost.serve.greeting import AFRESH
 from localhost.serve.options import ServeOptions
 from localhost.serve.run import run_serve
+from localhost.simulation import switches as evidence
+from localhost.simulation.run import run_evidence
 from shared.application.messages import JOBS, RUNS
 
 _EXPECTED = (
@@ -60,8 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 asyncio.run(run_serve(serve_options(chosen)))
             case "send":
                 send(chosen.queue, chosen.message, state=chosen.state)
+            case "import":
+                return _import(chosen)
+            case "check":
+                return _check(chosen)
             case "faults":
                 return _faults(chosen)
+            case "evidence":
+                return 0 if run_evidence(evidence.evidence_options(chosen)) else 1
     except KeyboardInterrupt:
         print("\nInterrupted: nothing is left running.", file=sys.stderr)
         return _INTERRUPTED
@@ -84,6 +95,15 @@ def _demo(chosen: argparse.Namespace) -> int:
     return 0 if holds else 1
 
 
+def _import(chosen: argparse.Namespace) -> int:
+    options = switches.import_options(chosen)
+    return 0 if asyncio.run(run_import(options, print)) else 1
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    return 0 if asyncio.run(run_check(CheckOptions(state=chosen.state))) else 1
+
+
 def _faults(chosen: argparse.Namespace) -> int:
     # What the app logs under fire is no news here.
     logging.getLogger("shared").addHandler(logging.NullHandler())
@@ -91,7 +111,7 @@ def _faults(chosen: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The four commands."""
+    """The seven commands."""
     top = argparse.ArgumentParser(prog="python -m localhost", description="Muster on one machine.")
     commands = top.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
@@ -108,12 +128,31 @@ def parser() -> argparse.ArgumentParser:
     by_hand.add_argument("queue", choices=(RUNS, JOBS))
     by_hand.add_argument("message", help='JSON, such as {"v": 1, "run": "<id>"}')
     _add_state(by_hand)
+    switches.add_switches(
+        commands.add_parser(
+            "import",
+            help="register servers from an Ansible inventory or an OpenSSH configuration",
+            description=switches.DESCRIPTION,
+        )
+    )
+    checker = commands.add_parser(
+        "check",
+        help="hold what is stored, and what the machines' own log shows, to the invariants",
+        description="Of the system that the app's settings name, such as AzureWebJobsStorage; or of a `serve` that "
+        "runs. Exit code 1 if an invariant is broken.",
+    )
+    checker.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="the state of a `serve` that runs"
+    )
     campaign = commands.add_parser(
         "faults",
         help="try seeded mixes of faults, and check what came of them",
         description="Exit code 1 if a rule is broken; a seed can be replayed exactly.",
     )
     _add_campaign(campaign)
+    evidence.add_switches(
+        commands.add_parser("evidence", help=evidence.HELP, description=evidence.DESCRIPTION)
+    )
     return top
 
 

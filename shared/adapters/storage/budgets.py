@@ -22,7 +22,7 @@ class Budgets:
 
     async def of(self, places: Iterable[Place]) -> dict[Place, Budget]:
         budgets = {place: Budget(place=place) for place in places}
-        subscriptions = {place.subscription for place in budgets}
+        subscriptions = dict.fromkeys(place.subscription for place in budgets)
         stored = await gather_bounded((self._within(one) for one in subscriptions), _PARALLEL)
         for found in (budget for some in stored for budget in some):
             if found.place in budgets:
