@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _ASK_EVERY = 5
 """Minutes between two direct questions about one install; which minute is the job's own."""
+_ODD = 2_654_435_761
+"""Knuth's multiplier: spreads the minutes over all numbers of 32 bits."""
 _LOOK_BACK_EVERY = 5
 """Minutes between two searches that go back to the first install that is waited for."""
 
@@ -155,12 +157,16 @@ async def ask_directly(services: Services, unheard: Sequence[Waiting], now: date
     ]
     servers = [one for one in asked if one.job.machine_type is MachineType.SERVER]
     others = [one for one in asked if one.job.machine_type is not MachineType.SERVER]
+    # Where many don't answer, others are the first next time.
+    turn = int(now.timestamp()) // 60 * _ODD % 2**32
+    servers.sort(key=lambda one: int(one.job.key[:8], 16) ^ turn)
+    until = now + services.limits.ask_time
     heard = Heard()
     for some, at_once in (
         (servers, services.limits.connections),
         (others, services.limits.parallel),
     ):
-        replies = await gather_bounded((_ask(services, one.job) for one in some), at_once)
+        replies = await gather_bounded((_ask(services, one.job, until) for one in some), at_once)
         for one, reply in zip(some, replies, strict=True):
             if reply:
                 heard.hear(one, reply)
@@ -177,7 +183,9 @@ def _is_to_be_asked(one: Waiting, now: datetime, after: timedelta) -> bool:
     return now - one.job.starting_at >= after and is_its_minute
 
 
-async def _ask(services: Services, job: Job) -> InstallReport | None:
+async def _ask(services: Services, job: Job, until: datetime) -> InstallReport | None:
+    if services.clock.now() > until:
+        return None
     try:
         return await services.patching.ask_after(job)
     except UnavailableError:

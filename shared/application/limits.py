@@ -13,7 +13,7 @@ class Limits:
     The cut-offs are what must be left of a window for an install to start. `claim` is how long a claim and a run's
     lease live, `skew` how far workers' clocks may be apart; `reboot_reserve` is what must be left of a window for a
     server on premises to restart, and how long it may take to come back. At most `connections` to such servers are open
-    at once.
+    at once. A pass asks directly for `ask_time`, less than the host lets a function run.
     """
 
     azure_cut_off: timedelta = timedelta(minutes=30)
@@ -31,6 +31,7 @@ class Limits:
     busy_again: timedelta = timedelta(minutes=1)
     overlap: timedelta = timedelta(minutes=10)
     ask_directly_after: timedelta = timedelta(minutes=15)
+    ask_time: timedelta = timedelta(minutes=2)
     assessment_age: timedelta = timedelta(0)
     inventory_page: int = 1000
     report_page: int = 1000

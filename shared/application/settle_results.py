@@ -38,11 +38,11 @@ async def settle(
         (_write(services, one, heard, now) for one in waiting),
         services.limits.parallel,
     )
-    corrected = {
+    corrected = dict.fromkeys(
         one.run.id
         for one, done in zip(waiting, written, strict=True)
         if done and one.job.outcome is Outcome.UNKNOWN
-    }
+    )
     for run_id in corrected:
         await recount_run(services, run_id)
 
@@ -132,7 +132,8 @@ async def _note(services: Services, one: Waiting, report: InstallReport) -> None
 
 
 async def _give_up(services: Services, one: Waiting, now: datetime) -> bool:
-    last = f"{one.job.message} " if one.job.phase is Phase.STARTED else ""
+    was_told = one.job.message and one.job.phase is Phase.STARTED
+    last = f"{one.job.message} " if was_told else ""
     message = (
         f"{last}It may have been installed, but no final word came until an hour after the window: "
         "look at the machine. A later word will correct this."

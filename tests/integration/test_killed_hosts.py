@@ -1,6 +1,7 @@
 """Hosts as processes of the operating system: several at once on one storage, killed by SIGKILL, started again.
 
-Time runs 20 times as fast as real time. Azurite and the local Azure live on in processes of their own.
+Time runs 20 times as fast as real time. Azurite and the local Azure are processes of their own. Azurite is stopped by
+SIGTERM: it saves only every five seconds, so that SIGKILL would lose what it has acknowledged.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -22,6 +25,7 @@ from pydantic import SecretStr
 
 from localhost.azure.calls import Call
 from localhost.azure.generate import subscription_id
+from localhost.azurite import Azurite, Ports, start_azurite
 from localhost.clocks import ScaledClock
 from localhost.evidence import broken_invariants
 from shared.application.assignments import put_assignment
@@ -159,9 +163,12 @@ async def _assert_true_history(world: World) -> None:
     assert world.installs()
 
 
-async def test_two_hosts_at_once_do_the_work_of_one(fresh_azurite: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hosts", [2, 4])
+async def test_hosts_at_once_do_the_work_of_one(
+    fresh_azurite: str, tmp_path: Path, hosts: int
+) -> None:
     async with a_world(fresh_azurite, tmp_path) as world:
-        for _ in range(2):
+        for _ in range(hosts):
             await world.start_host()
         await _wait_until_closed(world)
         await _assert_true_history(world)
@@ -181,3 +188,31 @@ async def test_host_killed_again_and_again_loses_nothing_and_repeats_nothing(
         await world.start_host()
         await _wait_until_closed(world)
         await _assert_true_history(world)
+
+
+async def test_storage_that_stops_again_and_again_holds_up_two_hosts_and_no_more(
+    tmp_path: Path,
+) -> None:
+    chance, folder = random.Random(3), tmp_path / "azurite"
+    azurite = start_azurite(folder)
+    ports = ports_of(azurite)
+    try:
+        async with a_world(azurite.connection_string, tmp_path) as world:
+            for _ in range(2):
+                await world.start_host()
+            for _ in range(3):
+                await asyncio.sleep(chance.uniform(1.0, 4.0))
+                await asyncio.to_thread(azurite.stop)
+                await asyncio.sleep(chance.uniform(0.2, 2.0))
+                azurite = await asyncio.to_thread(partial(start_azurite, folder, ports=ports))
+            await _wait_until_closed(world)
+            await _assert_true_history(world)
+    finally:
+        azurite.stop()
+
+
+def ports_of(azurite: Azurite) -> Ports:
+    """Where it listens, so that another one can take its place."""
+    parts = dict(part.split("=", 1) for part in azurite.connection_string.split(";"))
+    found = {name: urlsplit(parts[f"{name}Endpoint"]).port or 0 for name in ("Queue", "Table")}
+    return Ports(queue=found["Queue"], table=found["Table"])

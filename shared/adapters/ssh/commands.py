@@ -31,11 +31,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What a command answered: its exit code, and its texts under the locale C."""
+    """What a command answered: its exit code, and its texts under the locale C.
+
+    `is_cut` says that a text was too long and its middle is missing: what it lists is not all that there is.
+    """
 
     code: int
     stdout: str = ""
     stderr: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,12 @@
 1. No file of the app's user takes part: no configuration, no agent, no known hosts, no other keys. Only public-key
    authentication is offered.
 2. A pinned host key is the only one that is believed. Without one any is taken, and `host_key` says which it was.
-3. A command whose answer does not come in time closes the connection, for nobody knows what state it is in.
+3. A command whose answer does not come in time, or is too long, closes the connection, for nobody knows what state it
+   is in. Nothing is compressed: a few bytes could become as many as they like.
 """
 
 import asyncio
+import contextlib
 import shlex
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,12 +16,13 @@ from datetime import timedelta
 import asyncssh
 from asyncssh.constants import OPEN_REQUEST_SESSION_FAILED
 
+from shared.adapters.ssh.answers import Answer
 from shared.adapters.ssh.errors import (
     CommandFailedError,
     LostError,
     NotConnectedError,
 )
-from shared.adapters.ssh.failures import LONGEST_REASON, explained, said
+from shared.adapters.ssh.failures import LONGEST_REASON, UNFORESEEN, explained, said
 from shared.domain.server import Server
 
 # Signatures by host keys, best first; RFC 8332 has two for keys of the type ssh-rsa.
@@ -27,6 +30,9 @@ _SIGNATURES = (
     *("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
     *("rsa-sha2-512", "rsa-sha2-256"),
 )
+
+LARGEST = 1 << 20
+"""How many bytes a command may answer unless more is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,34 +66,59 @@ class SshConnection:
     def is_open(self) -> bool:
         return not self._is_given_up and not self._connection.is_closed()
 
-    async def run(self, script: str, data: bytes, *, within: timedelta) -> bytes:
+    async def run(
+        self, script: str, data: bytes, *, within: timedelta, largest: int = LARGEST
+    ) -> bytes:
         """Run *script*, a constant of ours, as `/bin/sh -c`, with *data* as standard input; its standard output.
 
         Raises `CommandFailedError` with the last line that it complained, if its exit code is not zero;
-        `NotConnectedError` if it was never sent; `LostError` if it was, and no end of it was heard of *within*.
+        `NotConnectedError` if it was never sent; `LostError` if it was, and no end of it was heard of *within*, or it
+        said more than *largest* bytes.
         """
-        command = f"exec /bin/sh -c {shlex.quote(script)}"
+        answer = Answer(largest)
         try:
             async with asyncio.timeout(within.total_seconds()):
-                done = await self._connection.run(command, input=data, encoding=None)
+                code = await self._exchange(script, data, answer)
         except asyncssh.ChannelOpenError as error:
             if error.code == OPEN_REQUEST_SESSION_FAILED:
                 # The command had left: a refusal and a connection that broke look the same from here.
                 raise LostError("The connection broke, or the server took no command.") from error
             raise NotConnectedError(f"The server opened no session ({said(error)}).") from error
         except TimeoutError as error:
-            self._is_given_up = True
-            self._connection.abort()
+            self._give_up()
             raise LostError(
                 f"The server did not answer within {within.total_seconds():g} s."
             ) from error
-        except (asyncssh.Error, OSError) as error:
+        except UNFORESEEN as error:
             raise LostError(f"The connection broke before the answer ({said(error)}).") from error
-        if done.exit_status is None and done.exit_signal is None:
-            raise LostError("The connection broke before the answer.")
-        if done.exit_status != 0:
-            raise CommandFailedError(f"The server answered: {_last_line(done.stderr)}")
-        return _bytes(done.stdout)
+        if answer.is_too_long:
+            self._give_up()
+            raise LostError(f"The server answered more than {largest} bytes.")
+        if code is None or answer.lost:
+            why = f" ({said(answer.lost)})" if answer.lost else ""
+            raise LostError(f"The connection broke before the answer{why}.") from answer.lost
+        if code != 0:
+            raise CommandFailedError(f"The server answered: {_last_line(answer.stderr)}")
+        return bytes(answer.stdout)
+
+    async def _exchange(self, script: str, data: bytes, answer: Answer) -> int | None:
+        """Have the command run to its end; its exit code, negative for a signal, None if none came."""
+        command = f"exec /bin/sh -c {shlex.quote(script)}"
+        channel, _ = await self._connection.create_session(lambda: answer, command, encoding=None)
+        try:
+            # Whoever has ended without reading says why by the exit code.
+            with contextlib.suppress(BrokenPipeError):
+                channel.write(data)
+            channel.write_eof()
+            await channel.wait_closed()
+        finally:
+            # Also when nobody waits for it any more.
+            channel.abort()
+        return channel.get_exit_status()
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
+        self._connection.abort()
 
     async def close(self) -> None:
         """Close it, and wait until it is; not for ever."""
@@ -95,12 +126,11 @@ class SshConnection:
         try:
             async with asyncio.timeout(self._timeouts.closing.total_seconds()):
                 await self._connection.wait_closed()
-        except (TimeoutError, asyncssh.Error, OSError):
+        except (TimeoutError, *UNFORESEEN):
             return
         finally:
             # Also when the closing itself was given up.
-            self._is_given_up = True
-            self._connection.abort()
+            self._give_up()
 
 
 async def connect(server: Server, key: asyncssh.SSHKey, *, timeouts: Timeouts) -> SshConnection:
@@ -125,6 +155,7 @@ async def connect(server: Server, key: asyncssh.SSHKey, *, timeouts: Timeouts) -
                 gss_kex=False,
                 gss_auth=False,
                 client_version="Muster",
+                compression_algs=None,
                 keepalive_interval=timeouts.keep_alive.total_seconds(),
                 keepalive_count_max=3,
             )
@@ -160,13 +191,8 @@ def _text_of(key: asyncssh.SSHKey) -> str:
     return f"{kind} {encoded}"
 
 
-def _last_line(stderr: object) -> str:
-    text = _bytes(stderr).decode(errors="replace")
+def _last_line(stderr: bytearray) -> str:
+    text = stderr.decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = "".join(one for one in lines[-1] if one.isprintable()) if lines else ""
     return last[:LONGEST_REASON] or "nothing, but it failed."
-
-
-def _bytes(received: object) -> bytes:
-    # Without an encoding there is nothing else.
-    return received if isinstance(received, bytes) else b""

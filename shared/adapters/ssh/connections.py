@@ -4,7 +4,10 @@
    closed that has been idle longest, or waits for one to become idle.
 2. One connection for each way to reach a server: whoever needs it at the same time shares it.
 3. One that broke is opened anew when it is next needed.
-4. All belongs to the event loop in which it was first used; using it in another is an error of the program.
+4. Whoever wants a connection has it, or an error, within twice `Timeouts.waiting`, what `Keys.read` takes and
+   `Timeouts.connecting`: nothing is waited for without end. A server that hangs when its connection is closed keeps its
+   place for `Timeouts.closing`.
+5. All belongs to the event loop in which it was first used; using it in another is an error of the program.
 """
 
 import asyncio
@@ -115,11 +118,26 @@ class SshConnections:
                 return
 
     async def _open(self, place: _Place, server: Server) -> SshConnection:
-        async with place.opening:
+        async with self._turn(place):
             if place.connection is None or not place.connection.is_open:
                 key = await self._keys.read(server.authentication)
                 place.connection = await connect(server, key, timeouts=self._timeouts)
             return place.connection
+
+    @asynccontextmanager
+    async def _turn(self, place: _Place) -> AsyncIterator[None]:
+        """One after the other tries to connect; who has waited too long for those before has not tried."""
+        try:
+            async with asyncio.timeout(self._timeouts.waiting.total_seconds()):
+                await place.opening.acquire()
+        except TimeoutError as error:
+            raise NotConnectedError(
+                "The server did not answer those in time who tried to connect to it before."
+            ) from error
+        try:
+            yield
+        finally:
+            place.opening.release()
 
     async def _give_back(self, way: _Way, place: _Place) -> None:
         """Keep an open connection for the next, unless others wait for its place."""

@@ -11,6 +11,12 @@ from shared.domain.server import KeySetting, KeyVaultSecret, Server
 
 LONGEST_REASON = 200
 
+UNFORESEEN = (
+    *(asyncssh.Error, OSError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+)
+"""How a connection ends: asyncssh also passes on whatever it met in reading a packet that no server should send."""
+
 
 @contextmanager
 def explained(server: Server) -> Iterator[None]:
@@ -41,7 +47,7 @@ def explained(server: Server) -> Iterator[None]:
         raise NotConnectedError(
             f"{address} and Muster do not agree on keys: {said(error)}."
         ) from error
-    except (asyncssh.Error, OSError) as error:
+    except UNFORESEEN as error:
         raise NotConnectedError(
             f"{address} ended the connection before the login ({said(error)})."
         ) from error

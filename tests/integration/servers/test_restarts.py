@@ -57,8 +57,8 @@ async def test_restart_that_the_window_has_no_time_for_stays_pending(
     server: ThrowAwayServer,
 ) -> None:
     before = server.boot_id
-    order = an_order(left=timedelta(minutes=14), reboot=RebootSetting.IF_REQUIRED, **KERNEL)
-    async with patched(server, limits=Limits(reboot_reserve=timedelta(hours=2))) as there:
+    order = an_order(reboot=RebootSetting.IF_REQUIRED, **KERNEL)
+    async with patched(server, limits=Limits(reboot_reserve=timedelta(hours=3))) as there:
         report = await installed(there, order)
         assert (server.boot_id, report.reboot_status) == (before, "Required")
 

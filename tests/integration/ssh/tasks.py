@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from shared.adapters.ssh.commands import Command, Condition, Step
@@ -32,11 +33,20 @@ def reboot() -> Step:
     return Step(name="reboot", command=Command(words=words, as_root=True), reboots=True)
 
 
-def task(*steps: Step, key: str = KEY, locked: str = "", patience: float = 0) -> Task:
+def task(
+    *steps: Step,
+    key: str = KEY,
+    locked: str = "",
+    began: str = "",
+    patience: float = 0,
+    not_after: timedelta | None = None,
+) -> Task:
     return Task(
         key=key,
         steps=steps,
         locked=(locked,) if locked else (),
+        began=(began,) if began else (),
+        not_after=not_after,
         patience=timedelta(seconds=patience),
         pause=timedelta(seconds=1),
         note="a note, $HOME `id` 'and' \"more\"",
@@ -55,6 +65,15 @@ async def becomes(
                 return snapshot
             assert time.monotonic() < deadline, snapshot
             await asyncio.sleep(0.05)
+
+
+@contextmanager
+def nothing_launched(server: ThrowAwayServer) -> Iterator[None]:
+    """As if the power went between the making of the folder and the launch."""
+    setsid = server.root / "usr/bin/setsid"
+    setsid.rename(server.root / "usr/bin/setsid.away")
+    yield
+    (server.root / "usr/bin/setsid.away").rename(setsid)
 
 
 async def reaches(server: ThrowAwayServer, state: State, *, key: str = KEY) -> Snapshot:

@@ -123,6 +123,13 @@ async def test_a_command_that_does_not_answer_in_time_is_in_doubt(server: ThrowA
         assert not connection.is_open
 
 
+async def test_a_command_need_not_read_its_data(server: ThrowAwayServer) -> None:
+    async with connected(server) as connection:
+        assert await run(connection, "echo done", b"x" * (1 << 20)) == b"done\n"
+        with pytest.raises(CommandFailedError, match=r"answered: no$"):
+            await run(connection, "exec <&-; echo no >&2; exit 1", b"x" * (1 << 20))
+
+
 async def test_a_server_that_falls_silent_is_noticed(server: ThrowAwayServer) -> None:
     async with connected(
         server, timeouts=Timeouts(keep_alive=timedelta(seconds=0.2))

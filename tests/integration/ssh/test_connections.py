@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+import asyncssh
 import pytest
 
 from shared.adapters.ssh.connections import SshConnections, Timeouts
@@ -18,6 +19,7 @@ from tests.integration.ssh.asking import (
     logins,
     poll,
     run,
+    silent_port,
 )
 from tests.integration.ssh.far_end import far_end
 from tests.integration.ssh.tasks import until
@@ -88,6 +90,35 @@ async def test_waiting_for_room_ends() -> None:
             with pytest.raises(NotConnectedError, match="No connection became free"):
                 await poll(connections, second)
         assert await poll(connections, second) == b"server-1"
+
+
+async def test_a_connection_that_hangs_when_it_is_closed_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def for_ever(_self: asyncssh.SSHClientConnection) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncssh.SSHClientConnection, "wait_closed", for_ever)
+    hasty = Timeouts(closing=timedelta(seconds=0.05))
+    async with far_end() as end:
+        async with SshConnections(keys(), limit=1, timeouts=hasty) as connections:
+            async with asyncio.timeout(10):
+                await poll_all(connections, fleet(end.port, 3))
+            assert end.most == 1
+        await until(lambda: end.open == 0)
+
+
+async def test_waiting_for_others_who_try_to_connect_ends() -> None:
+    slow = Timeouts(waiting=timedelta(seconds=0.05), connecting=timedelta(seconds=2))
+    async with SshConnections(keys(), timeouts=slow) as connections:
+        with silent_port() as port:
+            one = registered(port=port, host_key=None)
+            tried = await asyncio.gather(
+                *(poll(connections, one) for _ in range(4)), return_exceptions=True
+            )
+    assert [type(error) for error in tried] == [NotConnectedError] * 4
+    told = [str(error) for error in tried]
+    assert sum("those in time who tried" in sentence for sentence in told) == 3
 
 
 async def test_two_that_waited_for_the_same_server_take_one_place() -> None:

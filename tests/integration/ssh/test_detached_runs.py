@@ -109,7 +109,7 @@ async def test_a_power_cut_interrupts_for_good(server: ThrowAwayServer) -> None:
     ("field", "other"),
     [
         pytest.param(1, "1", id="its leader began at another time"),
-        pytest.param(2, "00000000-0000-0000-0000-000000000000", id="it is of another boot"),
+        pytest.param(3, "00000000-0000-0000-0000-000000000000", id="it is of another boot"),
     ],
 )
 async def test_another_session_with_the_same_number_is_not_the_tasks(

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from tests.integration.ssh.tasks import (
     KEY,
     go,
     has_begun,
+    nothing_launched,
     reaches,
     runs,
     shell,
@@ -37,17 +37,8 @@ def leftovers(server: ThrowAwayServer) -> list[str]:
 
 
 def make_old(server: ThrowAwayServer, name: str, *, days: int) -> None:
-    when = f"-{days} days"
+    when = f"{-days} days"
     assert server.run(["/usr/bin/touch", "-d", when, f"/{HOME}/.muster/{name}"]).code == 0
-
-
-@contextlib.contextmanager
-def nothing_launched(server: ThrowAwayServer) -> Iterator[None]:
-    """As if the power went between the making of the folder and the launch."""
-    setsid = server.root / "usr/bin/setsid"
-    setsid.rename(server.root / "usr/bin/setsid.away")
-    yield
-    (server.root / "usr/bin/setsid.away").rename(setsid)
 
 
 async def test_a_repeated_start_finds_the_task(server: ThrowAwayServer) -> None:
@@ -151,6 +142,16 @@ async def test_an_abandoned_task_never_runs(server: ThrowAwayServer) -> None:
     assert not (server.root / HOME / "begun").exists()
 
 
+async def test_a_task_from_before_the_clock_was_set_back_is_abandoned_too(
+    server: ThrowAwayServer,
+) -> None:
+    async with connected(server) as connection:
+        with nothing_launched(server):
+            await start(connection, WAITS)
+        make_old(server, KEY, days=-1)
+        assert (await look(connection, [KEY]))[KEY].state is State.INTERRUPTED
+
+
 async def test_what_runs_is_not_discarded(server: ThrowAwayServer) -> None:
     async with connected(server) as connection:
         await start(connection, WAITS)
@@ -199,6 +200,20 @@ async def test_a_full_disk_starts_nothing(server: ThrowAwayServer) -> None:
         with pytest.raises(UnavailableError, match="disk full"):
             await start(connection, WAITS)
         assert (await look(connection, [KEY]))[KEY].state is State.ABSENT
+
+
+async def test_what_can_not_be_recorded_is_not_run(server: ThrowAwayServer) -> None:
+    pages = -(-len(detached._RUNNER) // 4096) + 1
+    size = ["-o", f"size={pages * 4}k,mode=777"]
+    (server.root / HOME / ".muster").mkdir()
+    mount = ["/bin/mount", "-t", "tmpfs", *size, "full", f"/{HOME}/.muster"]
+    assert server.run(mount).code == 0
+    go(server)
+    async with connected(server) as connection:
+        assert await start(connection, WAITS) is Started.CREATED
+        await until(lambda: server.run(["/usr/bin/pgrep", "-f", "runner"]).code == 1)
+        assert (await look(connection, [KEY]))[KEY].state is State.PREPARED
+    assert not (server.root / HOME / "begun").exists()
 
 
 @pytest.mark.parametrize("key", ["", "../x", "A", "a b", "a\n", "ä", "x" * 81])

@@ -8,7 +8,6 @@ import pytest
 
 from shared.adapters.ssh.commands import Command, Condition, Step
 from shared.adapters.ssh.detached import Snapshot, State, look, start
-from shared.adapters.ssh.errors import CommandFailedError
 from tests.integration.ssh.conftest import SUDOERS
 from tests.integration.ssh.tasks import (
     APPENDS,
@@ -178,6 +177,14 @@ async def test_a_step_is_run_once(server: ThrowAwayServer, script: str, patience
     assert runs(server) == 1
 
 
+async def test_what_has_begun_its_work_is_not_run_again(server: ThrowAwayServer) -> None:
+    tries = "echo begun >> ~/begun; echo is locked >&2; [ `wc -l < ~/begun` -lt 2 ] || echo setting up; exit 7"
+    retried = task(shell("tries", tries), locked="is locked", began="setting up", patience=60)
+    found = await result(server, retried)
+    assert found.outputs["tries"].stdout == "setting up\n"
+    assert runs(server) == 2
+
+
 async def test_patience_ends_with_what_was_said_last(server: ThrowAwayServer) -> None:
     tries = "echo begun >> ~/begun; wc -l < ~/begun; echo is locked; exit 7"
     found = (
@@ -199,14 +206,22 @@ async def test_an_output_passes_for_no_frame(server: ThrowAwayServer) -> None:
     assert found["other"].state is State.ABSENT
 
 
-async def test_an_output_that_is_too_long_is_never_read_in_part(server: ThrowAwayServer) -> None:
-    largest = 4 * 1024 * 1024
+async def test_of_an_output_that_is_too_long_both_ends_are_read(server: ThrowAwayServer) -> None:
+    largest = 4 << 20
     many = f"head -c {largest} /dev/zero | tr '\\0' x"
-    found = await result(server, task(shell("many", many)))
-    assert found.outputs["many"].stdout == "x" * largest
-    await begin(server, task(shell("more", f"{many}; echo"), key="more"))
-    with pytest.raises(CommandFailedError, match=r"more\.out of a task is longer"):
-        await reaches(server, State.ENDED, key="more")
+    says = (
+        shell("most", many),
+        shell("out", f"echo a; {many}; echo b"),
+        shell("err", f"({many}; echo b) >&2"),
+    )
+    found = (await result(server, task(*says))).outputs
+    assert (found["most"].stdout, found["most"].is_cut) == ("x" * largest, False)
+    first, cut, last = found["out"].stdout.partition("\n[...]\n")
+    assert (first, last) == ("a\n" + "x" * ((3 << 20) - 2), "x" * ((1 << 20) - 2) + "b\n")
+    assert cut
+    assert found["out"].is_cut
+    assert found["err"].stderr.endswith("xb\n")
+    assert found["err"].is_cut
 
 
 async def test_many_tasks_are_looked_at_in_one_command(server: ThrowAwayServer) -> None:

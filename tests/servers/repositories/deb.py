@@ -180,12 +180,13 @@ class Repositories:
 def build(folder: Path) -> Repositories:
     """Make both releases below *folder*."""
     for name, release in (("first", first_release()), ("second", second_release())):
-        _publish(release, folder / name, workshop=folder / "workshop")
+        publish(release, folder / name, workshop=folder / "workshop")
     shutil.rmtree(folder / "workshop")
     return Repositories(folder=folder)
 
 
-def _publish(release: Iterable[Deb], folder: Path, *, workshop: Path) -> None:
+def publish(release: Iterable[Deb], folder: Path, *, workshop: Path) -> None:
+    """Make one release as a folder with `pool` and `dists`."""
     for deb in release:
         _pack(deb, folder / "pool" / deb.suite, workshop=workshop)
     for pool in sorted((folder / "pool").iterdir()):

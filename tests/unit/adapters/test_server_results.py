@@ -148,7 +148,7 @@ def test_complaint_is_a_warning_where_nothing_is_missing() -> None:
     ("began_ago", "said"),
     [
         pytest.param(60 * MINUTE, "interrupted", id="under way"),
-        pytest.param(None, "never began", id="before it began"),
+        pytest.param(None, "did not begin", id="before it began"),
     ],
 )
 def test_interrupted_install_leaves_the_rest_pending(
@@ -202,10 +202,25 @@ def test_restart_is_waited_for_as_long_as_it_may_take(reboot: Reboot | None, sai
     assert restart_note(snapshot, now=NOW, patience=15 * MINUTE) == said
 
 
-def test_what_can_not_be_read_is_no_report() -> None:
-    outputs = found(app="2.0", base="2.0") | {"packages": Output(code=0, stdout="nonsense\n")}
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param(Output(code=0, stdout="nonsense\n"), id="not understood"),
+        pytest.param(
+            Output(code=0, stdout="app\tall\t2.0\tinstalled\n", is_cut=True), id="in part"
+        ),
+    ],
+)
+def test_what_can_not_be_read_is_no_report(packages: Output) -> None:
+    outputs = found(app="2.0", base="2.0") | {"packages": packages}
     with pytest.raises(UnreadableError):
         final(JOB, ended(outputs), now=NOW)
+
+
+def test_install_that_said_too_much_is_read_all_the_same() -> None:
+    chatty = Output(code=0, stdout="building\n", is_cut=True)
+    outputs = found(app="2.0", base="2.0") | {INSTALL: chatty}
+    assert final(JOB, ended(outputs), now=NOW).status == "Succeeded"
 
 
 # --- the task and its note -----------------------------------------------------------------------
@@ -257,4 +272,20 @@ def test_lock_is_waited_for_until_the_cut_off() -> None:
     task = install_task(an_order(), MANAGER, SELECTION, limits=Limits())
     assert task.patience == timedelta(hours=3) - timedelta(minutes=25)
     late = install_task(an_order(left=20 * MINUTE), MANAGER, SELECTION, limits=Limits())
-    assert late.patience == timedelta(seconds=30)
+    assert (late.patience, late.not_after) == (timedelta(0), timedelta(0))
+
+
+def test_nothing_that_changes_the_server_begins_after_the_cut_off() -> None:
+    task = install_task(an_order(), MANAGER, SELECTION, limits=Limits())
+    names = [step.name for step in task.steps]
+    changing = task.steps[: names.index(INSTALL) + 1]
+    assert {step.within for step in changing} == {timedelta(hours=3) - timedelta(minutes=25)}
+    looking = task.steps[names.index(INSTALL) + 1 : -1]
+    assert {step.within for step in looking} == {None}
+
+
+def test_install_that_came_too_late_says_so() -> None:
+    report = final(JOB, ended(found(app="1.0", base="1.0")), now=NOW)
+    assert report.status == "Failed"
+    assert "cut-off" in report.error
+    assert states(report.updates)["app"] is UpdateState.PENDING

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.memory.machines import LOST
+from shared.application.collect_results import collect_results
 from shared.application.ports import NotNow
 from shared.domain.machine import Ineligible, MachineType
+from shared.domain.records import Job
 from shared.domain.run import Outcome, Phase, Reason
 from shared.errors import UnavailableError
 from tests.builders import WINDOW_OPENS, a_configuration, a_machine, a_state
@@ -122,3 +124,30 @@ async def test_server_is_given_the_whole_window(drill: Drill) -> None:
     await drill.run_until(WINDOW_OPENS + MINUTE)
     (install,) = drill.fleet.installs
     assert install.order.maximum_duration > timedelta(hours=7, minutes=55)
+
+
+async def test_many_silent_servers_take_no_more_than_their_time_and_change_turns() -> None:
+    names = [f"db-{number}" for number in range(40)]
+    machines = [a_machine(name, machine_type=MachineType.SERVER) for name in names]
+    drill = Drill([a_state(one, enabled=True) for one in machines], takes=timedelta(hours=1))
+    drill.services = replace(
+        drill.services,
+        patching=drill.fleet,
+        inventory=drill.fleet,
+        limits=replace(drill.services.limits, connections=1),
+    )
+    await drill.configure()
+    await drill.run_until(WINDOW_OPENS + 2 * MINUTE)
+    asked: list[str] = []
+
+    async def silent(job: Job) -> None:
+        asked.append(job.machine_id)
+        drill.clock.instant += timedelta(seconds=20)
+
+    drill.fleet.ask_after = silent  # type: ignore[method-assign]
+    await collect_results(drill.services)
+    first = list(asked)
+    assert len(first) == 7
+    drill.clock.instant += MINUTE
+    await collect_results(drill.services)
+    assert set(asked[len(first) :]) != set(first)

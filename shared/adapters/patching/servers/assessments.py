@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from shared.adapters.package_managers.detection import MANAGERS
 from shared.adapters.package_managers.manager import PackageManager, UnreadableError
-from shared.adapters.patching.servers.assessing import ASSESS
+from shared.adapters.patching.servers.assessing import find_host
+from shared.adapters.patching.servers.detached import whole
 from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.adapters.ssh.detached import look
 from shared.adapters.ssh.snapshots import Snapshot, State
@@ -18,7 +18,7 @@ from shared.application.concurrency import gather_bounded
 from shared.application.limits import Limits
 from shared.application.ports import AssessmentReports, Clock
 from shared.domain.assessment import Assessment
-from shared.domain.machine import MachineType, OsType
+from shared.domain.machine import Ineligible, MachineType, OsType
 from shared.domain.updates import Update
 from shared.errors import UnavailableError
 
@@ -52,13 +52,15 @@ class ServerAssessments:
                 asyncio.timeout(_WITHIN.total_seconds()),
                 self._sessions.open(key) as connection,
             ):
-                snapshot = (await look(connection, [ASSESS]))[ASSESS]
-        except (UnavailableError, TimeoutError):
+                host = await find_host(connection)
+                if isinstance(host, Ineligible):
+                    return None
+                snapshot = (await look(connection, [host.assess_key]))[host.assess_key]
+            if snapshot.state is not State.ENDED or snapshot.ended_ago is None:
+                return None
+            return self._assessment(key, snapshot, host.manager, snapshot.ended_ago)
+        except (UnavailableError, TimeoutError, ArithmeticError, RecursionError, ValueError):
             return None
-        manager = MANAGERS.get(snapshot.note)
-        if snapshot.state is not State.ENDED or snapshot.ended_ago is None or manager is None:
-            return None
-        return self._assessment(key, snapshot, manager, snapshot.ended_ago)
 
     def _assessment(
         self, key: str, snapshot: Snapshot, manager: PackageManager, ended_ago: timedelta
@@ -66,7 +68,7 @@ class ServerAssessments:
         updates: tuple[Update, ...] = ()
         error = ""
         try:
-            updates = manager.updates(snapshot.outputs)
+            updates = manager.updates(whole(snapshot.outputs))
         except UnreadableError as problem:
             error = problem.message
         return Assessment(

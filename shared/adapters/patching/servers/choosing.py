@@ -1,57 +1,123 @@
 """Which of a server's updates a configuration installs there, dependencies included.
 
 1. `domain.selection` decides, as everywhere; no value of a configuration goes to the server.
-2. What an update brings along is asked of the package manager only where something is excluded: first for all selected
-   updates at once, and for each one where that would bring what is excluded.
+2. Where something is excluded, the package manager is asked what an install would bring along: first of all selected
+   updates at once; of each one alone where that would bring what is excluded; and of what is then left once more.
+3. Nothing is chosen that would bring what is excluded, whatever that leaves. Where the package manager can't say what
+   comes, nothing is chosen at all.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shared.adapters.package_managers.manager import UnreadableError
 from shared.adapters.patching.servers.assessing import PATIENCE, Lacking
-from shared.adapters.patching.servers.detached import Outputs, Question, outputs_of
+from shared.adapters.patching.servers.detached import Ask, Outputs, Question, harmless_task, whole
 from shared.adapters.ssh.commands import Output, Step
-from shared.adapters.ssh.connection import SshConnection
-from shared.adapters.ssh.detached import Task
-from shared.application.ports import Clock
 from shared.domain.install_patches import InstallPatches, LinuxParameters
 from shared.domain.machine import OsType
 from shared.domain.selection import Selection, select
 from shared.domain.updates import Update
 
 
-async def choose(
-    connection: SshConnection, lacking: Lacking, install_patches: InstallPatches, *, clock: Clock
-) -> Selection | None:
+class _NotKnownYetError(Exception):
+    """The server is still at it."""
+
+
+async def choose(lacking: Lacking, install_patches: InstallPatches, ask: Ask) -> Selection | None:
     """What is to be installed, excluded and left; None while the server still finds out what belongs together.
 
-    Raises `UnavailableError`.
+    Raises `UnavailableError`, also where the package manager can't say what an install would bring.
     """
     found = _selected(lacking.updates, install_patches)
     linux = install_patches.linux
     if linux is None or not linux.masks_to_exclude or not found.selected:
         return found
-    together = lacking.manager.simulate(found.selected, name="all")
-    outputs = await _simulated(connection, lacking, [together], clock=clock)
-    if outputs is None:
+    try:
+        return await _Choice(lacking, install_patches, linux, ask).without_excluded(found)
+    except _NotKnownYetError:
         return None
-    if not _brings_excluded(lacking, outputs[0], linux):
+
+
+class _Choice:
+    """One choice among what one server lacks."""
+
+    def __init__(
+        self, lacking: Lacking, install_patches: InstallPatches, linux: LinuxParameters, ask: Ask
+    ) -> None:
+        self._lacking = lacking
+        self._install_patches = install_patches
+        self._linux = linux
+        self._ask = ask
+
+    async def without_excluded(self, found: Selection) -> Selection:
+        if not await self._problem(found):
+            return found
+        needs = await self._needs(found.selected)
+        known = [
+            replace(one, dependencies=needs.get(_identity(one)) or ())
+            for one in self._lacking.updates
+        ]
+        chosen = _selected(known, self._install_patches)
+        if not (why := await self._problem(chosen)):
+            return chosen
+        # What can't be installed alone may bring what is excluded together with others.
+        unclear = [one for one in chosen.selected if needs.get(_identity(one), ()) is None]
+        fewer = _excluding(chosen, unclear)
+        if unclear and not (why := await self._problem(fewer)):
+            return fewer
+        if isinstance(why, UnreadableError):
+            raise why
+        return _excluding(chosen, chosen.selected)
+
+    async def _problem(self, choice: Selection) -> UnreadableError | str:
+        """What speaks against installing it: the package manager can't say, or an excluded package would come."""
+        if not choice.selected:
+            return ""
+        (output,) = await self._simulated(
+            [self._lacking.host.manager.simulate(choice.selected, name="all")]
+        )
+        try:
+            names = self._lacking.host.manager.brings(output)
+        except UnreadableError as error:
+            return error
+        excluded = (one for one in names if self._linux.excludes(_named(one)))
+        return next(excluded, "")
+
+    async def _needs(
+        self, updates: Sequence[Update]
+    ) -> dict[tuple[str, str | None], tuple[str, ...] | None]:
+        """What each update brings along; None for one that can't be installed alone."""
+        manager = self._lacking.host.manager
+        outputs = await self._simulated(
+            [manager.simulate([one], name=f"update-{number}") for number, one in enumerate(updates)]
+        )
+        found: dict[tuple[str, str | None], tuple[str, ...] | None] = {}
+        for update, output in zip(updates, outputs, strict=True):
+            try:
+                names = manager.brings(output)
+            except UnreadableError:
+                found[_identity(update)] = None
+            else:
+                found[_identity(update)] = tuple(name for name in names if name != update.name)
         return found
-    alone = [
-        lacking.manager.simulate([update], name=f"update-{number}")
-        for number, update in enumerate(found.selected)
-    ]
-    outputs = await _simulated(connection, lacking, alone, clock=clock)
-    if outputs is None:
-        return None
-    needs = {
-        _identity(update): _dependencies(lacking, update, output)
-        for update, output in zip(found.selected, outputs, strict=True)
-    }
-    known = [replace(one, dependencies=needs.get(_identity(one), ())) for one in lacking.updates]
-    return _selected(known, install_patches)
+
+    async def _simulated(self, steps: Sequence[Step]) -> list[Output]:
+        """What the simulations answered, in their order; one of the same commands is the same question."""
+        host = self._lacking.host
+        words = "\n".join([host.boot_id, *(word for step in steps for word in step.command.words)])
+        key = f"simulate-{hashlib.sha256(words.encode()).hexdigest()[:32]}"
+        task = harmless_task(host.manager, key, steps=steps, patience=PATIENCE)
+
+        def serves(outputs: Outputs) -> bool:
+            said = "".join(output.stdout + output.stderr for output in outputs.values())
+            return not any(text in said for text in host.manager.locked)
+
+        outputs = await self._ask(Question(task=task, serves=serves))
+        if outputs is None or any(step.name not in outputs for step in steps):
+            raise _NotKnownYetError
+        return [whole(outputs)[step.name] for step in steps]
 
 
 def _selected(updates: Sequence[Update], install_patches: InstallPatches) -> Selection:
@@ -63,47 +129,18 @@ def _selected(updates: Sequence[Update], install_patches: InstallPatches) -> Sel
     return replace(found, selected=tuple(newest.values()))
 
 
-async def _simulated(
-    connection: SshConnection, lacking: Lacking, steps: Sequence[Step], *, clock: Clock
-) -> list[Output] | None:
-    """What the simulations answered, in their order; None while they go on.
-
-    One of the same commands within the hour is the same question.
-    """
-    words = "\n".join(word for step in steps for word in step.command.words)
-    manager = lacking.manager
-    task = Task(
-        key=f"simulate-{hashlib.sha256(words.encode()).hexdigest()[:32]}",
-        steps=tuple(steps),
-        locked=manager.locked,
-        patience=PATIENCE,
-        note=manager.name,
+def _excluding(choice: Selection, updates: Iterable[Update]) -> Selection:
+    """The same choice with *updates* among the excluded."""
+    out = tuple(updates)
+    return replace(
+        choice,
+        selected=tuple(one for one in choice.selected if one not in out),
+        excluded=(*choice.excluded, *out),
     )
 
-    def serves(outputs: Outputs) -> bool:
-        said = "".join(output.stdout + output.stderr for output in outputs.values())
-        return not any(text in said for text in manager.locked)
 
-    outputs = await outputs_of(connection, Question(task=task, serves=serves), clock=clock)
-    return None if outputs is None else [outputs[step.name] for step in steps]
-
-
-def _brings_excluded(lacking: Lacking, output: Output, linux: LinuxParameters) -> bool:
-    """Whether what comes along is excluded; what can't be installed together may be, one by one."""
-    try:
-        names = lacking.manager.brings(output)
-    except UnreadableError:
-        return True
-    return any(linux.excludes(Update(name=name, classification="Other")) for name in names)
-
-
-def _dependencies(lacking: Lacking, update: Update, output: Output) -> tuple[str, ...]:
-    """What an update brings along; nothing is known of one that can't be installed: the install will say so."""
-    try:
-        names = lacking.manager.brings(output)
-    except UnreadableError:
-        return ()
-    return tuple(name for name in names if name != update.name)
+def _named(name: str) -> Update:
+    return Update(name=name, classification="Other")
 
 
 def _identity(update: Update) -> tuple[str, str | None]:

@@ -5,12 +5,13 @@ was interrupted, or it is too old. Its result is what one of its runs found, who
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared import logs
-from shared.adapters.ssh.commands import Output
+from shared.adapters.package_managers.manager import PackageManager, UnreadableError
+from shared.adapters.ssh.commands import Output, Step
 from shared.adapters.ssh.connection import SshConnection
 from shared.adapters.ssh.detached import Task, discard, look, start
 from shared.adapters.ssh.snapshots import Snapshot, State
@@ -22,8 +23,15 @@ _EVERY = timedelta(seconds=2)
 _LOOKS = 15
 """Half a minute: a claim lives for a minute and a half, and connecting takes of it too."""
 
-
 Outputs = Mapping[str, Output]
+
+
+def whole(outputs: Outputs) -> Outputs:
+    """The same outputs; raises `UnreadableError` for one of which a part is missing: no list is read in part."""
+    cut = next((name for name, output in outputs.items() if output.is_cut), "")
+    if cut:
+        raise UnreadableError(f"The server's answer to '{cut}' is too long to be read whole.")
+    return outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,29 +43,56 @@ class Question:
     fresh_for: timedelta = timedelta(hours=1)
 
 
-async def outputs_of(
-    connection: SshConnection, question: Question, *, clock: Clock
-) -> Outputs | None:
-    """What a task's steps answered, begun by us or by another; None while it goes on.
+Ask = Callable[[Question], Awaitable[Outputs | None]]
+"""Gets an answer, or None while there is none."""
 
-    An answer from before this call that does not serve is not taken: the task is begun again.
-    """
-    task = question.task
-    snapshot = await _snapshot(connection, task.key)
-    if not _is_of_use(snapshot, question):
-        await discard(connection, task.key)
-        snapshot = Snapshot(state=State.ABSENT)
-    for _ in range(_LOOKS):
-        if snapshot.state in (State.ABSENT, State.PREPARED):
-            await start(connection, task)
-            logs.event(_log, "task.started", task=task.key)
-        elif snapshot.state is State.ENDED:
-            return snapshot.outputs
-        elif snapshot.state is State.INTERRUPTED:
-            return None
-        await clock.sleep(_EVERY)
-        snapshot = await _snapshot(connection, task.key)
-    return None
+
+def finding_out(connection: SshConnection, clock: Clock) -> Ask:
+    """Has the server find out what is not known, and waits for it, half a minute at most."""
+
+    async def ask(question: Question) -> Outputs | None:
+        snapshot = await _snapshot(connection, question.task.key)
+        if not _is_of_use(snapshot, question):
+            await discard(connection, question.task.key)
+            snapshot = Snapshot(state=State.ABSENT)
+        for _ in range(_LOOKS):
+            if snapshot.state in (State.ABSENT, State.PREPARED):
+                await start(connection, question.task)
+                logs.event(_log, "task.started", task=question.task.key)
+            elif snapshot.state is State.ENDED:
+                return snapshot.outputs
+            elif snapshot.state is State.INTERRUPTED:
+                return None
+            await clock.sleep(_EVERY)
+            snapshot = await _snapshot(connection, question.task.key)
+        return None
+
+    return ask
+
+
+def looking_up(connection: SshConnection) -> Ask:
+    """Takes what is known already, and begins nothing."""
+
+    async def ask(question: Question) -> Outputs | None:
+        snapshot = await _snapshot(connection, question.task.key)
+        is_there = snapshot.state is State.ENDED and _is_of_use(snapshot, question)
+        return snapshot.outputs if is_there else None
+
+    return ask
+
+
+def harmless_task(
+    manager: PackageManager, key: str, *, steps: Sequence[Step], patience: timedelta
+) -> Task:
+    """A task that only asks *manager*, and waits for its lock as long as *patience* says."""
+    return Task(
+        key=key,
+        steps=tuple(steps),
+        locked=manager.locked,
+        began=manager.began,
+        patience=patience,
+        note=manager.name,
+    )
 
 
 async def begin_anew(connection: SshConnection, task: Task) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from shared.adapters.package_managers.detection import MANAGERS
 from shared.adapters.package_managers.manager import INSTALL, PackageManager, UnreadableError
+from shared.adapters.patching.servers.detached import harmless_task
 from shared.adapters.ssh.commands import Command, Condition, Step
 from shared.adapters.ssh.detached import Task
 from shared.application.limits import Limits
@@ -21,16 +22,20 @@ from shared.domain.updates import UpdateRecord, UpdateState
 
 REBOOT = "reboot"
 _SYSTEMCTL = Command(words=("/usr/bin/systemctl", "reboot"), as_root=True)
-_LEAST_PATIENCE = timedelta(seconds=30)
+_PATIENCE = timedelta(seconds=30)
 
 
 def install_task(
     order: InstallOrder, manager: PackageManager, selection: Selection, *, limits: Limits
 ) -> Task:
-    """The task of an order, found again by the request's id."""
+    """The task of an order, found again by the request's id; the order's duration is what is left of the window.
+
+    Until the cut-off it may wait for a lock; nothing that changes the server begins after it.
+    """
     updates = selection.selected
     has_installed = (Condition(step=INSTALL),) if updates else ()
-    steps = manager.install(updates)
+    to_cut_off = max(order.maximum_duration - limits.server_cut_off, timedelta(0))
+    steps = _within(to_cut_off, manager.install(updates))
     left = order.maximum_duration - limits.reboot_reserve
     match order.install_patches.reboot_setting:
         case RebootSetting.ALWAYS if left > timedelta(0):
@@ -41,19 +46,23 @@ def install_task(
         key=order.client_request_id,
         steps=steps,
         locked=manager.locked,
-        patience=max(order.maximum_duration - limits.server_cut_off, _LEAST_PATIENCE),
+        began=manager.began,
+        patience=to_cut_off,
+        not_after=to_cut_off,
         note=Note(manager=manager, updates=_records(selection)).text,
     )
 
 
 def verification(key: str, manager: PackageManager) -> Task:
     """The task that finds out what an interrupted install has left."""
-    return Task(
-        key=f"verify-{key}",
-        steps=manager.inspect(),
-        locked=manager.locked,
-        patience=_LEAST_PATIENCE,
-        note=manager.name,
+    return harmless_task(manager, f"verify-{key}", steps=manager.inspect(), patience=_PATIENCE)
+
+
+def _within(time: timedelta, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The same steps, all up to the install only within that time."""
+    last = next((number for number, step in enumerate(steps) if step.name == INSTALL), -1)
+    return tuple(
+        replace(step, within=time) if number <= last else step for number, step in enumerate(steps)
     )
 
 

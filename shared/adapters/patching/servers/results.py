@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.adapters.package_managers.manager import INSTALL
+from shared.adapters.patching.servers.detached import whole
 from shared.adapters.patching.servers.orders import REBOOT, Note
 from shared.adapters.ssh.commands import Output
 from shared.adapters.ssh.snapshots import Snapshot, State
@@ -20,7 +21,10 @@ from shared.domain.report import InstallReport, counts_of
 from shared.domain.updates import UpdateRecord, UpdateState
 
 _INTERRUPTED = "the install was interrupted: the server restarted, or somebody ended it"
-_NEVER_BEGUN = "the install never began: the server restarted or was full before it could"
+_TOO_LATE = "the cut-off came before the package manager could begin: it was locked, or had to be mended first"
+_NEVER_BEGUN = (
+    "the install did not begin, or was cut off at once: the server restarted, was full, or too late"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,10 @@ def final(job: Job, ended: Ended, *, now: datetime) -> InstallReport:
 
 
 def _updates(ended: Ended) -> tuple[UpdateRecord, ...]:
-    installed = ended.note.manager.installed(ended.found)
+    manager = ended.note.manager
+    looked = {step.name for step in manager.inspect()}
+    found = {name: output for name, output in ended.found.items() if name in looked}
+    installed = manager.installed(whole(found))
     missing = UpdateState.FAILED if _has_run(ended) else UpdateState.PENDING
     states = [
         UpdateState.INSTALLED if one.version in installed.get(one.name, ()) else missing
@@ -87,8 +94,9 @@ def _has_run(ended: Ended) -> bool:
     output = ended.snapshot.outputs.get(INSTALL)
     if output is None or ended.snapshot.state is not State.ENDED:
         return False
-    said = output.stdout + output.stderr
-    return output.code == 0 or not any(text in said for text in ended.note.manager.locked)
+    said, manager = output.stdout + output.stderr, ended.note.manager
+    was_locked = any(text in said for text in manager.locked)
+    return output.code == 0 or not was_locked or any(text in said for text in manager.began)
 
 
 def _status(error: str, missing: Sequence[str]) -> str:
@@ -99,7 +107,10 @@ def _status(error: str, missing: Sequence[str]) -> str:
 
 def _error(ended: Ended, missing: Sequence[str]) -> str:
     if ended.snapshot.state is State.INTERRUPTED:
-        return _INTERRUPTED if ended.snapshot.began_ago is not None else _NEVER_BEGUN
+        has_begun = ended.snapshot.began_ago is not None or ended.snapshot.outputs
+        return _INTERRUPTED if has_begun else _NEVER_BEGUN
+    if ended.note.selected and INSTALL not in ended.snapshot.outputs:
+        return _TOO_LATE
     if problem := ended.note.manager.problem(ended.snapshot.outputs):
         return problem
     if not missing:

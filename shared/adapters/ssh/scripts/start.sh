@@ -1,5 +1,6 @@
 # Makes the folder of a task and starts what it holds; standard input is the key, and then the plan.
-# Says `created` or `found`. The runner is put in by the caller, as the text of the function `runner`.
+# Says `created`, `found`, or `late` where the plan may no longer begin: then there is no task. The runner is put in by
+# the caller, as the text of the function `runner`.
 set -u
 umask 077
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -29,8 +30,11 @@ if [ ! -d "$key" ]; then
   # What came over a connection that broke has no end.
   [ "$(tail -n 1 "$new/plan")" = end ] || { rm -rf "$new"; fail 'The plan came in part.'; }
   sync "$new/plan" "$new/runner" "$new" 2>/dev/null
+  if is_late "$new/plan"; then rm -rf "$new"; echo late; exit 0; fi
   # Of several that try it, one succeeds: a folder that is not empty is never replaced.
   if mv -T "$new" "$key" 2>/dev/null; then said=created; else rm -rf "$new"; fi
+  # It is there after a power cut, too, before anything of it runs.
+  sync . 2>/dev/null
 fi
 cd "$key" || fail "The task's folder could not be made."
 # Not in a subshell, which would keep the connection's standard output open.

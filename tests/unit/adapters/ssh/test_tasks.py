@@ -28,11 +28,13 @@ def test_a_plan_says_all_that_a_task_is() -> None:
         key="install-1",
         steps=(install, reboot),
         locked=("Could not get lock",),
+        began=("Setting up",),
         patience=timedelta(minutes=5),
         note="a note",
     )
     assert plan_of(task).splitlines() == [
         *("note a note", "patience 300", "pause 10", "locked Could not get lock"),
+        "began Setting up",
         *("step install", "root", "only-if audit 0", "only-if lists 0 100", "within 5400"),
         *("word /usr/bin/apt-get", "word install", "word ", "word a b", "run"),
         *("step reboot", "reboots", "word /bin/true", "run", "end"),
@@ -59,7 +61,7 @@ def test_no_word_passes_for_another_line(words: list[str], note: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "locked", "note"),
+    ("steps", "texts", "note"),
     [
         pytest.param((), (), "", id="no step"),
         pytest.param((step("a"), step("a")), (), "", id="two steps of one name"),
@@ -70,7 +72,9 @@ def test_no_word_passes_for_another_line(words: list[str], note: str) -> None:
     ],
 )
 def test_what_can_not_be_a_task_is_refused(
-    steps: tuple[Step, ...], locked: tuple[str, ...], note: str
+    steps: tuple[Step, ...], texts: tuple[str, ...], note: str
 ) -> None:
     with pytest.raises(ValueError, match=r"task|lock"):
-        Task(key="k", steps=steps, locked=locked, note=note)
+        Task(key="k", steps=steps, locked=texts, note=note)
+    with pytest.raises(ValueError, match=r"task|beginning"):
+        Task(key="k", steps=steps, began=texts, note=note)
