@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from shared.adapters.package_managers.apt_answers import (
+    BEGAN,
     DOWNGRADED,
     KEPT_BACK,
     LOCKED,
@@ -59,6 +60,7 @@ class Apt:
 
     name = "apt"
     locked = LOCKED
+    began = BEGAN
     # Debian and Ubuntu say so by this file; Debian's kernels write it where unattended-upgrades is installed.
     reboot_needed = Condition(step=_REBOOT)
 
@@ -79,13 +81,16 @@ class Apt:
         newest = _upgrades(plain)
         fixes = _fixes(_answer(outputs, _SECURITY))
         ranks = priorities(_answer(outputs, _SOURCES))
+        highest = max(ranks.values(), default=0)
         kept_back = names_under(KEPT_BACK, plain)
         found: list[Offer] = []
         for name in sorted({*newest, *fixes}):
             candidate, fix = newest.get(name), fixes.get(name)
             if candidate:
                 found.append(candidate)
-            if fix and _counts(fix, candidate, ranks) and (candidate or name in kept_back):
+            if fix and candidate and _counts_beside(candidate, fix, ranks):
+                found.append(fix)
+            if fix and not candidate and name in kept_back and _rank(fix, ranks, 0) >= highest:
                 found.append(fix)
         return tuple(_update(offer) for offer in found)
 
@@ -182,13 +187,16 @@ def _fixes(output: Output) -> dict[str, Offer]:
     return {name: offer for name, offer in _upgrades(output).items() if offer.is_security}
 
 
-def _counts(fix: Offer, candidate: Offer | None, ranks: Mapping[str, int]) -> bool:
-    """Whether a security fix is listed beside the candidate, None where apt keeps the candidate back (rule 3)."""
-    own = max((ranks[source] for source in fix.sources if source in ranks), default=0)
-    if candidate is None:
-        return own >= max(ranks.values(), default=0)
-    others = max((ranks[source] for source in candidate.sources if source in ranks), default=own)
+def _counts_beside(candidate: Offer, fix: Offer, ranks: Mapping[str, int]) -> bool:
+    """Whether a security fix is listed beside the candidate (rule 3)."""
+    own = _rank(fix, ranks, 0)
+    others = _rank(candidate, ranks, own)
     return fix.version != candidate.version and not candidate.is_security and own >= others
+
+
+def _rank(offer: Offer, ranks: Mapping[str, int], default: int) -> int:
+    """The highest priority of its sources, *default* where none of them is known."""
+    return max((ranks[source] for source in offer.sources if source in ranks), default=default)
 
 
 def _update(offer: Offer) -> Update:
@@ -211,5 +219,5 @@ def _words(updates: Sequence[Update]) -> Iterator[str]:
 def _check(name: str, version: str) -> None:
     if not (_NAME.fullmatch(name) and _VERSION.fullmatch(version)):
         raise UnreadableError(
-            f"'{name}' of version '{version}' is no package that Debian's policy allows."
+            f"'{name[:100]}' of version '{version[:100]}' is no package that Debian's policy allows."
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.adapters.package_managers.manager import UnreadableError
+from shared.adapters.package_managers.sudo import refusal
 from shared.adapters.ssh.commands import Output
 
 LOCKED = (
@@ -19,6 +20,14 @@ LOCKED = (
     "dpkg frontend is locked by another process",
     "dpkg status database is locked by another process",
 )
+# dpkg says one of these before the first script of a package runs (src/main/unpack.c, configure.c, trigproc.c).
+BEGAN = (
+    "Preparing to unpack ",
+    "Unpacking ",
+    "Setting up ",
+    "Processing triggers for ",
+    "dpkg: error processing ",
+)
 NOT_THERE = "is invalid for APT::Default-Release"
 KEPT_BACK = (
     "The following packages have been kept back:",
@@ -26,14 +35,17 @@ KEPT_BACK = (
 )
 DOWNGRADED = ("The following packages will be DOWNGRADED:",)
 
-_OFFER = re.compile(r"Inst (\S+) (?:\[([^]]*)\] )?\((\S+) (.*) \[[^][]+\]\)(?: \[.*\])?")
+# The sources end at the first `])`, so that a line is read in a time that grows with its length only.
+_OFFER = re.compile(
+    r"Inst (\S+) (?:\[([^]]*)\] )?\((\S+) ((?:(?!\]\)).)*) \[[^][]+\]\)(?: \[.*\])?"
+)
 _COUNT = re.compile(
-    r"^(\d+) upgraded, (\d+) newly installed, (?:\d+ reinstalled, )?(?:(\d+) downgraded, )?"
-    r"(\d+) to remove ",
+    r"^(\d{1,9}) upgraded, (\d{1,9}) newly installed, (?:\d{1,9} reinstalled, )?"
+    r"(?:(\d{1,9}) downgraded, )?(\d{1,9}) to remove ",
     re.MULTILINE,
 )
 _SOURCE = re.compile(r"(?:(?P<label>.*):)?(?:(?P<version>[^/]*)/)?(?P<suite>[^:]*)")
-_FILE = re.compile(r" *(-?\d+) \S.*")
+_FILE = re.compile(r" *(-?\d{1,9}) \S.*")
 _RELEASE = re.compile(r"     release (.*)")
 _ERROR = re.compile(r"^(?:E|Error): (.*)$", re.MULTILINE)
 _STALE = re.compile(
@@ -47,6 +59,7 @@ _PACKAGE_FAULT = re.compile(
 )
 _UNMET = re.compile(r"^ (\S+ : (?:Pre)?Depends: .*)$", re.MULTILINE)
 _FAULTS_NAMED = 3
+_LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +140,8 @@ def _sources(lines: list[str]) -> Iterator[tuple[str, int]]:
         if file := _FILE.fullmatch(line):
             priority = int(file[1])
         elif release := _RELEASE.fullmatch(line):
-            fields = dict(part.split("=", 1) for part in re.split(r",(?=[a-z]=)", release[1]))
+            parts = (part.partition("=") for part in re.split(r",(?=[a-z]=)", release[1]))
+            fields = {letter: value for letter, _, value in parts}
             label = f"{fields['l']}:" if "l" in fields else ""
             version = f"{fields['v']}/" if "v" in fields else ""
             yield f"{label}{version}{fields.get('a', '')}", priority
@@ -145,17 +159,22 @@ def refuse_stale(output: Output) -> None:
 
 
 def reason(output: Output) -> str:
-    """Why a command failed, in a sentence for a person, from what it said."""
+    """Why a command failed, in a sentence of at most 500 characters, from what it said."""
+    return _reason(output)[:_LONGEST]
+
+
+def _reason(output: Output) -> str:
+    if refused := refusal(output):
+        return f"sudo refuses it, see infra/sudoers/muster-apt: {refused}"
     said = f"{output.stderr}\n{output.stdout}".replace("\r", "")
     errors = _ERROR.findall(said)
-    if output.stderr.startswith(("sudo:", "Sorry, user")):
-        return f"sudo refuses it, see infra/sudoers/muster-apt: {output.stderr.splitlines()[0]}"
     if full := _FULL.search(said):
         return f"the disk is full: {full[0].strip()}"
-    if any(text in said for text in LOCKED):
-        return f"another process holds the package manager's lock: {_locked_line(said)}"
+    # A script that asks for the lock fails, while apt itself has it.
     if faults := _PACKAGE_FAULT.findall(said):
         return _of_packages(faults)
+    if any(text in said for text in LOCKED) and not any(text in said for text in BEGAN):
+        return f"another process holds the package manager's lock: {_locked_line(said)}"
     if errors and (unmet := _UNMET.search(said)):
         return f"{errors[0]} {unmet[1]}"
     return errors[0] if errors else f"it ended with code {output.code}"

@@ -10,9 +10,6 @@ from shared.adapters.package_managers.dnf import Dnf
 from shared.adapters.package_managers.manager import PackageManager
 from shared.adapters.package_managers.zypper import Zypper
 
-OS_RELEASE = "cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release"
-"""The command whose answer `manager_of` reads."""
-
 MANAGERS: Mapping[str, PackageManager] = {one.name: one for one in (Apt(), Dnf(), Zypper())}
 _BY_DISTRIBUTION = {
     "debian": "apt",

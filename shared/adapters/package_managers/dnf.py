@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from shared.adapters.package_managers.dnf_answers import (
+    BEGAN,
     LOCKED,
     advisories,
     available,
@@ -33,6 +34,7 @@ from shared.adapters.package_managers.rpm import (
     answer,
     chosen,
     newest,
+    order,
     read_installed,
 )
 from shared.adapters.ssh.commands import Command, Condition, Output, Step
@@ -43,8 +45,11 @@ _FAIL_ON_LOCK = "--setopt=exit_on_lock=True"
 # From the cache that the refresh has just filled, so that all answers are of one moment.
 _LOOK = (_DNF, "-q", "-C", _FAIL_ON_LOCK)
 _EVERY_REPOSITORY = "--setopt=*.skip_if_unavailable=False"
-# dnf 5 takes no `--` for the end of its options: what follows is a package because it begins as one (rpm.py).
-_CHANGE = (_FAIL_ON_LOCK, "--setopt=install_weak_deps=False", "--setopt=best=False", "upgrade")
+# sudo sees words joined by spaces: who may run this can hide the words after an option within its value, and dnf 4
+# only warns of a value that it does not understand. So the command comes first, then the packages, which are packages
+# because they begin as such (rpm.py; dnf 5 takes no `--`), and last what has values: nothing is left to hide there.
+_UPGRADE = "upgrade"
+_SO = (_FAIL_ON_LOCK, "--setopt=install_weak_deps=False", "--setopt=best=False")
 # dnf 4 ends each with a line break, dnf 5 with nothing.
 _FIELDS = "%{name}-%{evr}.%{arch}|"
 
@@ -65,6 +70,7 @@ class Dnf:
 
     name = "dnf"
     locked = LOCKED
+    began = BEGAN
     reboot_needed = Condition(step=_REBOOT, codes=(_REBOOT_NEEDED,))
 
     def assess(self) -> tuple[Step, ...]:
@@ -101,7 +107,7 @@ class Dnf:
 
     def simulate(self, updates: Sequence[Update], *, name: str) -> Step:
         """See `PackageManager`; it needs root only for root's copy of the lists."""
-        words = (_DNF, "-C", "--assumeno", *_CHANGE, *_words(updates))
+        words = (_DNF, "-C", "--assumeno", _UPGRADE, *_words(updates), *_SO)
         return Step(name=name, command=Command(words=words, as_root=True))
 
     def brings(self, output: Output) -> tuple[str, ...]:
@@ -112,7 +118,7 @@ class Dnf:
         """Install, inspect; what an interruption left is reported only: `dnf remove --duplicates` removes packages."""
         if not updates:
             return self.inspect()
-        words = (_DNF, "-y", *_CHANGE, *_words(updates))
+        words = (_DNF, "-y", _UPGRADE, *_words(updates), *_SO)
         doubled = (*_LOOK, "check", "--duplicates")
         return (
             Step(name=INSTALL, command=Command(words=words, as_root=True)),
@@ -155,7 +161,8 @@ def _offers(name: str, version: str, fixes: Mapping[str, Classification]) -> lis
     As severe as the worst advisory that it answers: every advisory listed here is for a version up to the newest fix.
     """
     # dnf 5 lists advisories also for what a lock keeps away; the newest is what the lock lets through.
-    known = {one: kind for one, kind in fixes.items() if newest((one, version)) == version}
+    latest = order(version)
+    known = {one: kind for one, kind in fixes.items() if one == version or order(one) < latest}
     if not known:
         return [Update(name=name, version=version, classification=Classification.OTHER)]
     worst = (

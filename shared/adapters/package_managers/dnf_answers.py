@@ -15,6 +15,7 @@ from shared.adapters.package_managers.rpm import (
     read_version,
     several,
 )
+from shared.adapters.package_managers.sudo import refusal
 from shared.adapters.ssh.commands import Output
 from shared.domain.updates import Classification, split_architecture
 
@@ -24,19 +25,29 @@ LOCKED = (
     "can't create transaction lock on",
 )
 
+# dnf says these after it has the locks: dnf 4 its table of steps, dnf 5 its progress and the scripts of packages.
+BEGAN = (
+    "  Preparing ",
+    "  Running scriptlet: ",
+    "scriptlet failed, exit status ",
+    "Prepare transaction",
+    ">>> Running ",
+)
+
 _OBSOLETING = "Obsoleting "
 _DNF4_LABEL = re.compile(r"(\w+)/Sec\.")
 _DNF5_SECURITY, _CRITICAL = "security", "critical"
 _SOURCES = (".src", ".nosrc")
 _BRINGING = ("Installing", "Upgrading", "Reinstalling", "Downgrading")
-_SECTION = re.compile(r"([A-Z][a-z]+)[a-z ]*:")
+_SECTION = re.compile(r"([A-Z][a-z]+)(?: [a-z ]*)?:")
 _SUMMARY = re.compile(r"(?:Transaction Summary|Total size)\b.*")
 _NOTHING = "Nothing to do"
+_COLUMNS = 3  # name with architecture, version, repository
 _ROW = 5  # name, architecture, version, repository, size; its unit is a word of its own
 _PROBLEM = re.compile(r"^ *Problem(?: \d+)?: (.+(?:\n +- .+)*)$", re.MULTILINE)
 _DETAIL = re.compile(r"\n +- ")
 _GONE = re.compile(r"^No match for argument: (.+)$", re.MULTILINE)
-_SCRIPT = re.compile(r"%(\w+)\((\S+)\) scriptlet failed, exit status (\d+)")
+_SCRIPT = re.compile(r"%(\w+)\(([^\s()]+)\) scriptlet failed, exit status (\d+)")
 _FAILED = re.compile(r"^error: (\S+): install failed$", re.MULTILINE)
 _ERROR = re.compile(r"^(?:Error|Transaction failed): (.+(?:\n +\S.*)*)$", re.MULTILINE)
 _SPACE = re.compile(r"^.*(?:No space left on device|more space needed on).*$", re.MULTILINE)
@@ -59,8 +70,9 @@ def offered(output: Output) -> Mapping[str, str]:
         if line.startswith(_OBSOLETING):
             break
         # dnf breaks a line where a name is too long for a terminal.
-        words = [*words, *line.split()] if words and line.startswith(" ") else line.split()
-        if len(words) == 3:
+        more = line.split()[: _COLUMNS + 1]
+        words = [*words, *more][: _COLUMNS + 1] if words and line.startswith(" ") else more
+        if len(words) == _COLUMNS:
             found[read_name(words[0])] = read_version(words[1])
             words = []
     if output.code == 100 and not found:
@@ -108,7 +120,7 @@ def _kind(severity: str) -> Classification:
 def transaction(output: Output) -> tuple[str, ...]:
     """The names of all packages that a transaction would install; raises `UnreadableError`, also if it can't be."""
     said = f"{output.stdout}\n{output.stderr}"
-    if reasons := _reasons(said):
+    if reasons := _reasons(output):
         raise UnreadableError(f"dnf can't do it: {'; '.join(reasons)}.")
     if output.code == 0 and _NOTHING in said:
         return ()
@@ -135,8 +147,7 @@ def _rows(lines: list[str]) -> Iterator[str]:
 
 def problems(install: Output) -> tuple[str, ...]:
     """Why not everything was installed as it should be, in clauses; none if it was."""
-    said = f"{install.stdout}\n{install.stderr}".replace("\r", "")
-    found = _reasons(said)
+    found = _reasons(install)
     if install.code and not found:
         return (f"it ended with code {install.code}: {last_line(install)}",)
     return found
@@ -148,13 +159,14 @@ def twice(duplicates: Output) -> tuple[str, ...]:
     return several(f"{first} beside {second}" for first, second in found)
 
 
-def _reasons(said: str) -> tuple[str, ...]:
-    if said.lstrip().startswith("sudo:"):
-        return (f"sudo refuses it, see infra/sudoers/muster-dnf: {said.strip().splitlines()[0]}",)
+def _reasons(output: Output) -> tuple[str, ...]:
+    if refused := refusal(output):
+        return (f"sudo refuses it, see infra/sudoers/muster-dnf: {refused}",)
+    said = f"{output.stdout}\n{output.stderr}".replace("\r", "")
     if full := _SPACE.search(said):
         return (f"the disk is full: {full[0].strip()}",)
-    if lock := next((line for line in said.splitlines() if any(one in line for one in LOCKED)), ""):
-        return (f"another process holds the package manager's lock: {lock.strip()}",)
+    if lock := _lock(output, said):
+        return (f"another process holds the package manager's lock: {lock}",)
     found = [
         f"the script %{kind} of {name} failed ({code})"
         for kind, name, code in _SCRIPT.findall(said)
@@ -165,3 +177,11 @@ def _reasons(said: str) -> tuple[str, ...]:
     if not found:
         found = [" ".join(text.split()) for text in _ERROR.findall(said)]
     return several(found)
+
+
+def _lock(output: Output, said: str) -> str:
+    """The line that says so where another process holds the lock; a script that asks for it is told the same."""
+    if output.code == 0 or any(text in said for text in BEGAN):
+        return ""
+    lines = (line.strip() for line in said.splitlines())
+    return next((line for line in lines if any(text in line for text in LOCKED)), "")

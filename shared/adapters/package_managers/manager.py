@@ -25,6 +25,8 @@ class PackageManager(Protocol):
     """One package manager of one server.
 
     `locked` are fixed texts, one of which stands in what a step printed when another process held the manager's lock.
+    `began` are fixed texts, one of which stands in what a step printed once it had begun to change packages. A lock
+    that is met after that is one that a package's script asked for: who repeats the step runs that script again.
     `reboot_needed` is the condition under which `inspect` has found that a reboot is needed.
     """
 
@@ -32,6 +34,8 @@ class PackageManager(Protocol):
     def name(self) -> str: ...
     @property
     def locked(self) -> tuple[str, ...]: ...
+    @property
+    def began(self) -> tuple[str, ...]: ...
     @property
     def reboot_needed(self) -> Condition: ...
 
@@ -69,4 +73,7 @@ class PackageManager(Protocol):
         """The versions that `inspect` found of each package, by `Update.name`; raises `UnreadableError`."""
 
     def problem(self, outputs: Mapping[str, Output]) -> str:
-        """Why `install` failed, in a sentence for a person, from what the manager said; empty if it did not."""
+        """Why `install` failed, in a sentence for a person, from what the manager said; empty if it did not.
+
+        Of steps that did not run, `INSTALL` too, nothing is said.
+        """

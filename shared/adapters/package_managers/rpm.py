@@ -59,14 +59,14 @@ def last_line(output: Output) -> str:
 
 def read_version(text: str) -> str:
     """A version as it is kept, without an epoch of 0; raises `UnreadableError`."""
-    if not _VERSION.fullmatch(text):
+    if len(text) > _LENGTH or not _VERSION.fullmatch(text):
         raise UnreadableError(f"'{text[:100]}' is no version of an rpm package.")
     return text.removeprefix("0:")
 
 
 def read_name(text: str) -> str:
     """The name of a package with its architecture; raises `UnreadableError`."""
-    if not _FULL_NAME.fullmatch(text) or text.endswith(_FILE):
+    if len(text) > _LENGTH or not _FULL_NAME.fullmatch(text) or text.endswith(_FILE):
         raise UnreadableError(f"'{text[:100]}' is no name of an rpm package.")
     return text
 
@@ -100,18 +100,24 @@ def order(version: str) -> tuple[object, ...]:
     """A key by which versions sort from old to new."""
     epoch, _, rest = version.rpartition(":")
     upstream, _, release = rest.rpartition("-")
-    return (int(epoch or 0), _segments(upstream), _segments(release))
+    return (_number(epoch), _segments(upstream), _segments(release))
 
 
-def _segments(text: str) -> list[tuple[int, int | str]]:
+def _segments(text: str) -> list[tuple[int, int, str]]:
     # In rpm's order: a tilde, the end, a caret, letters, a number.
-    found: list[tuple[int, int | str]] = []
+    found: list[tuple[int, int, str]] = []
     for segment in _SEGMENT.findall(text):
         if segment.isdigit():
-            found.append((4, int(segment)))
+            found.append((4, *_number(segment)))
         else:
-            found.append(({"~": 0, "^": 2}.get(segment, 3), segment))
-    return [*found, (1, "")]
+            found.append(({"~": 0, "^": 2}.get(segment, 3), 0, segment))
+    return [*found, (1, 0, "")]
+
+
+def _number(digits: str) -> tuple[int, str]:
+    # By its length, then by its digits: a number may have more of them than `int` takes.
+    bare = digits.lstrip("0")
+    return len(bare), bare
 
 
 def read_installed(outputs: Mapping[str, Output]) -> Mapping[str, frozenset[str]]:

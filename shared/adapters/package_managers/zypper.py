@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from shared.adapters.package_managers.manager import INSTALL, UnreadableError
 from shared.adapters.package_managers.rpm import LIST_INSTALLED, answer, chosen, read_installed
 from shared.adapters.package_managers.zypper_answers import (
+    BEGAN,
     LOCKED,
     Patch,
     contents,
@@ -60,6 +61,7 @@ class Zypper:
 
     name = "zypper"
     locked = LOCKED
+    began = BEGAN
     reboot_needed = Condition(step=_REBOOT, codes=(_NEEDS_REBOOT,))
 
     def assess(self) -> tuple[Step, ...]:
@@ -121,8 +123,7 @@ class Zypper:
         said: list[str] = []
         if install and (found := problems(install)):
             said.append(f"zypper did not do everything: {'; '.join(found)}.")
-        listed = outputs.get(LIST_INSTALLED.name)
-        known = self.installed(outputs) if listed and listed.code == 0 else {}
+        known = _known(outputs)
         if beside and (doubled := twice(known, beside)):
             said.append(
                 f"An interrupted install has left packages twice: {', '.join(doubled)}; "
@@ -140,7 +141,7 @@ def _kinds(
 ) -> Mapping[str, Classification]:
     """The kind of each package that a needed security patch wants, with its architecture where the patch says one."""
     kinds: dict[str, Classification] = {}
-    for patch in needed:
+    for patch in dict.fromkeys(needed):
         if patch.name not in held:
             raise UnreadableError(f"zypper does not show what the needed patch {patch.name} holds.")
         for name in held[patch.name]:
@@ -153,6 +154,14 @@ def _kind_of(name: str, kinds: Mapping[str, Classification]) -> Classification:
     found = {kinds.get(name), kinds.get(name.rpartition(".")[0])}
     worst_first = (Classification.CRITICAL, Classification.SECURITY)
     return next((kind for kind in worst_first if kind in found), Classification.OTHER)
+
+
+def _known(outputs: Mapping[str, Output]) -> Mapping[str, frozenset[str]]:
+    """What is installed, as far as that is known."""
+    try:
+        return read_installed(outputs)
+    except UnreadableError:
+        return {}
 
 
 def _words(updates: Sequence[Update]) -> list[str]:

@@ -6,7 +6,7 @@ zypper 1.14 and, from the public sources that their files name, of others; all u
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
@@ -18,6 +18,7 @@ from shared.adapters.package_managers.rpm import (
     read_version,
     several,
 )
+from shared.adapters.package_managers.sudo import refusal
 from shared.adapters.ssh.commands import Output
 from shared.domain.updates import Classification
 
@@ -25,6 +26,15 @@ LOCKED = (
     "System management is locked by the application",
     # rpm's own lock, held by an rpm that zypper did not start, or whose zypper was killed; XML hides the apostrophe.
     "t create transaction lock on",
+)
+# zypper says these after rpm has its lock: that a script or a package failed, and how far a package is.
+BEGAN = (
+    "scriptlet failed",
+    ": install failed",
+    *(
+        f'.{one}" value="'
+        for one in ("noarch", "x86_64", "i586", "i686", "aarch64", "ppc64le", "s390x")
+    ),
 )
 
 # zypper(8), "EXIT CODES". 100 to 103 say something of patches, of a reboot and of zypper itself, and no failure.
@@ -58,7 +68,7 @@ _BRINGING = frozenset(
 _SPOKEN = ("message", "prompt")
 _PATCH_ROW = re.compile(r"!\w* *\| *(\S+) *\| *patch *\|.*")
 _CONFLICT = re.compile(r" +conflicts: (?:(\w+):)?([^ <>=:]+)(?: (?:<|<=|=) \S+)?")
-_SCRIPT = re.compile(r"%(\w+)\((\S+)\) scriptlet failed, exit status (\d+)")
+_SCRIPT = re.compile(r"%(\w+)\(([^\s()]+)\) scriptlet failed, exit status (\d+)")
 _BROKEN = re.compile(r"^Installation of (\S+) failed:", re.MULTILINE)
 _PROBLEM = re.compile(r"^ *Problem(?: \d+)?: (.+)$", re.MULTILINE)
 _SPACE = re.compile(r"^.*(?:No space left on device|disk space).*$", re.MULTILINE)
@@ -95,7 +105,7 @@ def offered(output: Output) -> Mapping[str, str]:
     root = read(output, of="zypper list-updates")
     updates = _list(root, of="zypper list-updates")
     return {
-        read_name(f"{one.get('name')}.{one.get('arch')}"): read_version(one.get("edition", ""))
+        _name_of(one): read_version(one.get("edition", ""))
         for one in updates
         if one.get("kind") == "package"
     }
@@ -109,6 +119,10 @@ def patches(output: Output) -> tuple[Patch, ...]:
         for one in _list(root, of="zypper list-patches")
         if one.get("kind") == "patch" and one.get("category") == "security"
     )
+
+
+def _name_of(package: Xml.Element) -> str:
+    return read_name(f"{package.get('name', '')}.{package.get('arch', '')}")
 
 
 def _list(root: Xml.Element, *, of: str) -> list[Xml.Element]:
@@ -144,7 +158,7 @@ def transaction(output: Output) -> tuple[str, ...]:
     if summary is None:
         raise UnreadableError(f"zypper did not say what it would do: {last_line(output)}")
     names = {
-        read_name(f"{one.get('name')}.{one.get('arch')}")
+        _name_of(one)
         for part in summary
         if part.tag in _BRINGING
         for one in part.iter("solvable")
@@ -155,21 +169,19 @@ def transaction(output: Output) -> tuple[str, ...]:
 
 def problems(output: Output) -> tuple[str, ...]:
     """Why not everything was installed as it should be, in clauses; none if it was."""
-    if output.stderr.startswith(("sudo:", "Sorry, user")):
-        return (f"sudo refuses it, see infra/sudoers/muster-zypper: {last_line(output)}",)
+    if refused := refusal(output):
+        return (f"sudo refuses it, see infra/sudoers/muster-zypper: {refused}",)
     try:
         root = Xml.fromstring(output.stdout)  # noqa: S314 - as above
-        # Not the descriptions of packages, which may say anything.
-        spoken = (text for part in root.iter() if part.tag in _SPOKEN for text in part.itertext())
-        said = "\n".join(spoken)
+        said = "\n".join(_spoken(root))
         errors = [" ".join(text.split()) for text in _texts(root, "error")]
     except Xml.ParseError:
         # Cut off by whatever ended zypper; what it said until then still counts.
         said, errors = f"{output.stdout}\n{output.stderr}", []
     if full := _SPACE.search(said):
         return (f"the disk is full: {full[0].strip()}",)
-    if lock := next((line for line in said.splitlines() if any(one in line for one in LOCKED)), ""):
-        return (f"another process holds the package manager's lock: {lock.strip()}",)
+    if lock := _lock(output, said):
+        return (f"another process holds the package manager's lock: {lock}",)
     found = [
         f"the script %{kind} of {name} failed ({code})"
         for kind, name, code in _SCRIPT.findall(said)
@@ -183,9 +195,28 @@ def problems(output: Output) -> tuple[str, ...]:
     return (_MEANINGS.get(output.code, f"it ended with code {output.code}: {last_line(output)}"),)
 
 
+def _spoken(root: Xml.Element) -> Iterator[str]:
+    """What zypper says and asks; not the descriptions of packages, which may say anything."""
+    parts = [root]
+    while parts:
+        part = parts.pop()
+        if part.tag in _SPOKEN:
+            yield from part.itertext()
+        else:
+            parts += reversed(part)
+
+
+def _lock(output: Output, said: str) -> str:
+    """The line that says so where another process holds the lock; a script that asks for it is told the same."""
+    if output.code in SUCCESS or any(text in output.stdout for text in BEGAN):
+        return ""
+    lines = (line.strip() for line in said.splitlines())
+    return next((line for line in lines if any(text in line for text in LOCKED)), "")
+
+
 def twice(packages: Mapping[str, frozenset[str]], beside: Output) -> tuple[str, ...]:
     """The packages with several versions, in clauses, but those that are kept beside each other, such as kernels."""
-    meant = beside.stdout.split()
+    meant = frozenset(beside.stdout.split())
     return several(
         f"{name} ({', '.join(sorted(versions, key=order))})"
         for name, versions in sorted(packages.items())

@@ -1,9 +1,11 @@
 """Real installs by apt on throw-away Debians: what is there afterwards, and what is said when it fails."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.integration.package_managers.apt_server import (
     versions,
     wait_until,
 )
+from tests.servers.repositories import deb
 from tests.servers.server import ThrowAwayServer
 
 
@@ -192,12 +195,42 @@ def test_a_lock_of_another_process_is_known_and_gone_when_that_ends() -> None:
             # Each of them is repeated by the task until the lock is free.
             for name in ("check", "configure", "complete", INSTALL):
                 assert any(text in outputs[name].stderr for text in APT.locked)
+                said = outputs[name].stdout + outputs[name].stderr
+                assert not any(text in said for text in APT.began)
             assert versions(outputs, "tool") == {"tool": "1.0"}
         outputs = perform(server, steps)
         assert (APT.problem(outputs), versions(outputs, "slow", "tool")) == (
             "",
             {"slow": "2.0", "tool": "1.1"},
         )
+
+
+ASKS_APT = """#!/bin/sh
+[ "$1" = configure ] && [ -n "$2" ] || exit 0
+echo ran >> /var/lib/asked
+/usr/bin/apt-get -q check
+"""
+
+
+def test_a_lock_that_a_script_asks_for_is_not_held_by_another_process(tmp_path: Path) -> None:
+    asking = deb.Deb(name="tool", version="1.2", postinst=ASKS_APT)
+    deb.publish([asking], tmp_path / "third", workshop=tmp_path / "workshop")
+    with apt_server("tool") as server:
+        shutil.copytree(tmp_path / "third", server.root / "srv/third")
+        listed = server.root / "etc/apt/sources.list.d/third.list"
+        listed.write_text("deb [trusted=yes] file:/srv/third stable main\n", encoding="ascii")
+        outputs = install(server)
+        said = outputs[INSTALL].stdout + outputs[INSTALL].stderr
+        assert any(text in said for text in APT.locked)
+        # So the step is not repeated, nor the script.
+        assert any(text in said for text in APT.began)
+        assert (server.root / "var/lib/asked").read_text(encoding="ascii") == "ran\n"
+        assert "dpkg could not configure tool" in APT.problem(outputs)
+        # So it is where dpkg mends what was interrupted.
+        steps = APT.install([Update(name="tool", version="1.2", classification="Other")])
+        mended = run(server, next(step for step in steps if step.name == "configure"))
+        assert any(text in mended.stdout + mended.stderr for text in APT.locked)
+        assert any(text in mended.stdout + mended.stderr for text in APT.began)
 
 
 def test_what_a_killed_dpkg_left_is_mended_before_the_install() -> None:

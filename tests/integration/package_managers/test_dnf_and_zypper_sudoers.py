@@ -4,6 +4,8 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from shared.adapters.package_managers.manager import PackageManager
 from shared.adapters.package_managers.zypper import Zypper
 from shared.adapters.ssh.commands import Step
 from shared.domain.updates import Update
+from tests.servers.os_releases import Family
+from tests.servers.repositories.rpm_servers import carry_out, fill, packages, wanted
 from tests.servers.server import ThrowAwayServer
 
 MANAGERS: tuple[PackageManager, ...] = (Dnf(), Zypper())
@@ -92,15 +96,20 @@ UPDATE = (
     "/usr/bin/zypper --non-interactive --xmlout update --no-recommends --no-force-resolution "
     "--auto-agree-with-licenses --download in-advance"
 )
+SO = "--setopt=exit_on_lock=True --setopt=install_weak_deps=False --setopt=best=False"
 # Whole commands that are like those that are allowed.
 OTHERS = [
     "/usr/bin/dnf -y install bash-5-1.x86_64",
     "/usr/bin/dnf -y remove bash-5-1.x86_64",
-    "/usr/bin/dnf -y --setopt=best=False upgrade bash-5-1.x86_64",
-    "/usr/bin/dnf -y --setopt=exit_on_lock=True --setopt=install_weak_deps=False --setopt=best=False upgrade",
-    "/usr/bin/dnf -y --setopt=exit_on_lock=True --setopt=install_weak_deps=False --setopt=best=False upgrade ''",
-    "/usr/bin/dnf -y --setopt=exit_on_lock=True --setopt=install_weak_deps=False --setopt=best=False downgrade a",
-    "/usr/bin/dnf -y --setopt=exit_on_lock=True --setopt=pluginpath=/x --setopt=best=False upgrade a-1-1.noarch",
+    "/usr/bin/dnf -y upgrade bash-5-1.x86_64 --setopt=best=False",
+    f"/usr/bin/dnf -y upgrade {SO}",
+    f"/usr/bin/dnf -y upgrade '' {SO}",
+    f"/usr/bin/dnf -y upgrade bash-5-1.x86_64 {SO} {SO}",
+    f"/usr/bin/dnf -y upgrade bash-5-1.x86_64 {SO} shell",
+    f"/usr/bin/dnf -y upgrade bash-5-1.x86_64 --setopt=pluginpath=/x {SO}",
+    f"/usr/bin/dnf -y downgrade bash-5-1.x86_64 {SO}",
+    f"/usr/bin/dnf -y {SO} upgrade bash-5-1.x86_64",
+    f"/usr/bin/dnf -y --setopt=pluginpath=/x upgrade bash-5-1.x86_64 {SO}",
     "/usr/bin/dnf shell /tmp/x",
     "/usr/bin/dnf",
     "/usr/bin/dnf -q -C --setopt=exit_on_lock=True check-update --setopt=pluginpath=/tmp/x",
@@ -146,13 +155,38 @@ def changes(manager: PackageManager, updates: Sequence[Update]) -> list[tuple[st
     return [step.command.words for step in steps if step.command.as_root]
 
 
-def bases(manager: PackageManager) -> list[tuple[str, ...]]:
-    """The commands that take names, up to the names."""
-    update = Update(name="a.noarch", version="1-1", classification="Other")
-    commands = changes(manager, [update])
-    found = [words[:-1] for words in commands if words[-1] == commands[0][-1]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """The words of a command before and after the names of packages, and one such name."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    name: str
+
+    def naming(self, *names: str) -> tuple[str, ...]:
+        return (*self.before, *names, *self.after)
+
+
+def around(manager: PackageManager) -> list[Around]:
+    """The two commands that take names, what only looks first."""
+    found = []
+    for words, others in zip(
+        *(changes(manager, wanted(f"{one}.noarch=1-1")) for one in "ab"), strict=True
+    ):
+        differing = [
+            at for at, pair in enumerate(zip(words, others, strict=True)) if len({*pair}) > 1
+        ]
+        found += [
+            Around(before=words[:at], after=words[at + 1 :], name=words[at]) for at in differing
+        ]
     assert len(found) == 2
     return found
+
+
+def names_of(manager: PackageManager, update: str) -> list[str]:
+    """The word by which each of the two commands is told of this update, `name.architecture=version`."""
+    found = zip(around(manager), changes(manager, wanted(update)), strict=False)
+    return [words[len(command.before)] for command, words in found]
 
 
 @pytest.mark.parametrize("manager", MANAGERS, ids=lambda one: one.name)
@@ -195,12 +229,13 @@ def test_every_package_that_rpm_could_name_is_allowed(
 def test_nothing_but_packages_stands_for_packages(
     server: ThrowAwayServer, manager: PackageManager, attack: str
 ) -> None:
-    good = changes(manager, [Update(name="a.noarch", version="1-1", classification="Other")])[0][-1]
-    for base in bases(manager):
-        assert is_allowed(server, (*base, good))
-        assert not is_allowed(server, (*base, attack))
-        assert not is_allowed(server, (*base, good, attack, good))
-        assert not is_allowed(server, (*base, attack, good))
+    for command in around(manager):
+        good = command.name
+        assert is_allowed(server, command.naming(good))
+        assert not is_allowed(server, command.naming(attack))
+        assert not is_allowed(server, command.naming(good, attack))
+        assert not is_allowed(server, command.naming(good, attack, good))
+        assert not is_allowed(server, command.naming(attack, good))
 
 
 @pytest.mark.parametrize("command", OTHERS)
@@ -222,3 +257,80 @@ def test_options_of_an_allowed_command_keep_their_order(
 def test_the_user_may_do_it_and_nobody_else(server: ThrowAwayServer) -> None:
     words = [SUDO, "-n", "-l", "-U", "nobody", "--", "/usr/bin/systemctl", "reboot"]
     assert server.run(words).code != 0
+
+
+# --- words that hide in others --------------------------------------------------------------------
+
+# sudo compares words joined by spaces: what it allows may be cut into words in another way. A name of a package may be
+# the name of a command, too, which would take the place of a command that got lost: `shell` is asked for all the rest.
+TYPED = b"install brand-new\nremove victim\nts run\nrun\ncommit\n"
+
+
+def merged(words: Sequence[str], *, runs: int) -> Iterator[tuple[str, ...]]:
+    """Every way to hand up to so many runs of the words over as one word each."""
+    for cuts in product((False, True), repeat=len(words) - 1):
+        found = [[words[0]]]
+        for is_cut, word in zip(cuts, words[1:], strict=True):
+            found = [*found, [word]] if is_cut else [*found[:-1], [*found[-1], word]]
+        if 0 < sum(len(one) > 1 for one in found) <= runs:
+            yield tuple(" ".join(one) for one in found)
+
+
+@pytest.fixture(scope="module")
+def filled(manager: PackageManager) -> Iterator[ThrowAwayServer]:
+    family: Family = "dnf" if manager.name == "dnf" else "zypper"
+    with ThrowAwayServer.start(family) as started:
+        fill(started, family)
+        carry_out(started, manager.assess()[0])
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("hidden", "runs"),
+    [
+        # What is typed into it installs and removes; where it is swallowed, everything is upgraded.
+        pytest.param("shell", 2, id="shell"),
+        pytest.param("remove {}", 1, id="remove"),
+    ],
+)
+def test_only_named_packages_are_upgraded_however_the_words_are_cut(
+    filled: ThrowAwayServer, manager: PackageManager, hidden: str, runs: int
+) -> None:
+    before = packages(filled)
+    for command, name in zip(around(manager), names_of(manager, "plain.noarch=1.1-1"), strict=True):
+        program, *fixed = command.naming(*hidden.format(name).split())
+        for words in merged(fixed, runs=runs):
+            assert is_allowed(filled, (program, *words)), shlex.join(words)
+            filled.run([SUDO, "-n", "--", program, *words], USER, data=TYPED)
+            after = packages(filled)
+            upgraded = {"plain.noarch": ["1.1-1"]} if "{}" in hidden else {}
+            assert after in (before, {**before, **upgraded}), shlex.join(words)
+
+
+def test_fixed_commands_change_nothing_however_their_words_are_cut(
+    filled: ThrowAwayServer, manager: PackageManager
+) -> None:
+    before = packages(filled)
+    tried = 0
+    for step in (*manager.assess(), *manager.inspect()):
+        program, *fixed = step.command.words
+        for words in merged(fixed, runs=1) if step.command.as_root else ():
+            assert is_allowed(filled, (program, *words)), shlex.join(words)
+            filled.run([SUDO, "-n", "--", program, *words], USER, data=TYPED)
+            tried += 1
+    assert tried > 10
+    assert packages(filled) == before
+
+
+def test_the_question_for_a_reboot_runs_nothing_else_however_it_is_cut(
+    filled: ThrowAwayServer, manager: PackageManager
+) -> None:
+    before = packages(filled)
+    for step in manager.inspect():
+        if step.command.as_root and step.command.words[0] == "/bin/sh":
+            parts = step.command.words[-1].split(" ")
+            for at in range(1, len(parts)):
+                words = ("/bin/sh", "-c", " ".join(parts[:at]), *parts[at:])
+                filled.run([SUDO, "-n", "--", *words], USER, data=b"touch /root/taken-over\n")
+    assert packages(filled) == before
+    assert not (filled.root / "root/taken-over").exists()

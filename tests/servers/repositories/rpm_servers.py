@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
+from tempfile import TemporaryDirectory
 
 from shared.adapters.package_managers.manager import INSTALL, PackageManager
 from shared.adapters.ssh.commands import Output, Step
 from shared.domain.updates import Update
 from tests.servers.os_releases import Family
-from tests.servers.repositories.rpm import repositories
-from tests.servers.repositories.rpm_content import GO, WAITING
+from tests.servers.repositories.rpm import build, repositories
+from tests.servers.repositories.rpm_content import GO, WAITING, Content, Package
 from tests.servers.server import PATIENCE, ThrowAwayServer
 
 FOLDER = Path("/srv/repositories")
+_SOURCES: Mapping[Family, str] = {"dnf": "etc/yum.repos.d", "zypper": "etc/zypp/repos.d"}
 
 
 def fill(server: ThrowAwayServer, family: Family) -> None:
@@ -37,6 +39,15 @@ def fill(server: ThrowAwayServer, family: Family) -> None:
     server.reboot()
 
 
+def offer(server: ThrowAwayServer, family: Family, *packages: Package) -> None:
+    """Let the server have one more repository, with these packages; it has not read it yet."""
+    with TemporaryDirectory(prefix="rpm-") as folder:
+        build(Path(folder), Content(first=(), updates=packages))
+        shutil.copytree(Path(folder, "updates"), server.root / f"{FOLDER}/more".lstrip("/"))
+    file = server.root / _SOURCES[family] / "more.repo"
+    file.write_text(_repository("more"), encoding="utf-8")
+
+
 @contextmanager
 def boot_remembered(server: ThrowAwayServer) -> Iterator[None]:
     """Keep the time of this boot as dnf knows it, and begin when an install can be later.
@@ -54,10 +65,8 @@ def boot_remembered(server: ThrowAwayServer) -> Iterator[None]:
 
 def _files(family: Family) -> Mapping[str, str]:
     """A server's configuration, as Red Hat and SUSE deliver it where they do."""
-    at = "etc/yum.repos.d" if family == "dnf" else "etc/zypp/repos.d"
     described = {
-        f"{at}/{name}.repo": f"[{name}]\nname={name}\nbaseurl=file://{FOLDER}/{name}\nenabled=1\ngpgcheck=0\n"
-        for name in ("ordinary", "updates")
+        f"{_SOURCES[family]}/{name}.repo": _repository(name) for name in ("ordinary", "updates")
     }
     return {
         **described,
@@ -70,6 +79,10 @@ def _files(family: Family) -> Mapping[str, str]:
         "etc/zypp/zypp.conf": "[main]\nmultiversion = provides:multiversion(kernel)\n",
         "etc/zypp/needreboot": "kernel\nglibc\n",
     }
+
+
+def _repository(name: str) -> str:
+    return f"[{name}]\nname={name}\nbaseurl=file://{FOLDER}/{name}\nenabled=1\ngpgcheck=0\n"
 
 
 def wanted(*updates: str) -> tuple[Update, ...]:

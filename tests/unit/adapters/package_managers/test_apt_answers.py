@@ -94,3 +94,16 @@ def test_many_failed_packages_make_a_short_sentence() -> None:
     said = reason(Output(code=100, stdout="".join(lines).replace("\n", "\r\n")))
     assert said.count("dpkg could not configure") == 3
     assert said.endswith("why 2; and 2 more")
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recorded("reasons.json"))
+def test_a_lock_is_waited_for_only_where_nothing_was_begun(recording: Mapping[str, Any]) -> None:
+    output = output_of(recording)
+    said = output.stdout + output.stderr
+    is_lock = any(text in said for text in APT.locked)
+    waits = is_lock and not any(text in said for text in APT.began)
+    assert waits == ("holds the package manager's lock" in "".join(recording["fact"]))
+    assert waits == ("holds the lock" in recording["name"] or "lock held" in recording["name"])

@@ -275,10 +275,14 @@ def test_without_updates_an_install_only_inspects() -> None:
     assert DNF.install([]) == DNF.inspect()
 
 
-def test_packages_are_named_exactly_and_last() -> None:
+def test_packages_are_named_exactly_before_every_option_that_has_a_value() -> None:
     updates = [Update(name="vim.x86_64", version="2:9-1", classification="Other")]
     for step in (DNF.simulate(updates, name="x"), DNF.install(updates)[0]):
-        assert step.command.words[-2:] == ("upgrade", "vim-2:9-1.x86_64")
+        words = step.command.words
+        named = words.index("vim-2:9-1.x86_64")
+        assert words[named - 1] == "upgrade"
+        assert not any("=" in word for word in words[:named])
+        assert all(word.startswith("--setopt=") for word in words[named + 1 :])
         assert step.command.as_root
 
 
@@ -314,3 +318,16 @@ def test_an_error_is_said_with_its_details() -> None:
 def test_an_exit_code_alone_is_said_too() -> None:
     said = DNF.problem({INSTALL: Output(code=137, stderr="Killed\n")})
     assert said == "dnf did not do everything: it ended with code 137: Killed."
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recorded("problems.json"))
+def test_a_lock_is_waited_for_only_where_nothing_was_begun(recording: Mapping[str, Any]) -> None:
+    output = output_of(recording)
+    said = output.stdout + output.stderr
+    is_lock = any(text in said for text in DNF.locked)
+    waits = is_lock and not any(text in said for text in DNF.began)
+    assert waits == ("holds the package manager's lock" in "".join(recording["fact"]))
+    assert waits == ("holds the lock" in recording["name"] or "lock held" in recording["name"])

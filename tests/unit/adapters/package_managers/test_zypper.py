@@ -277,3 +277,16 @@ def test_packages_are_named_exactly_and_after_the_end_of_options() -> None:
     for step in (ZYPPER.simulate(updates, name="x"), ZYPPER.install(updates)[0]):
         assert step.command.words[-2:] == ("--", "vim.x86_64=2:9-1")
         assert step.command.as_root
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", recorded("problems.json"))
+def test_a_lock_is_waited_for_only_where_nothing_was_begun(recording: Mapping[str, Any]) -> None:
+    output = output_of(recording)
+    said = output.stdout + output.stderr
+    is_lock = any(text in said for text in ZYPPER.locked)
+    waits = is_lock and not any(text in said for text in ZYPPER.began)
+    assert waits == ("holds the package manager's lock" in "".join(recording["fact"]))
+    assert waits == ("holds the lock" in recording["name"] or "lock held" in recording["name"])
