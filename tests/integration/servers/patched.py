@@ -1,6 +1,7 @@
 """A throw-away server as the product patches it: registered, reached over real SSH, its package manager a real one."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from tests.servers.server import ThrowAwayServer
 REQUEST = "3f0c1a52-0d9e-5c1e-9c0a-7a4b7d1f2e66"
 SECURITY = (Classification.CRITICAL, Classification.SECURITY)
 EVERYTHING = (*SECURITY, Classification.OTHER)
+_REQUEST = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PATIENCE = timedelta(seconds=90)
 
 
@@ -114,11 +116,14 @@ class Patched:
             await asyncio.sleep(0.1)
 
     def installs(self) -> list[str]:
-        """The directories of installs that there are on the server."""
-        there = (self.server.root / "home/muster/.muster").glob("*")
-        return sorted(
-            one.name for one in there if one.name[0] in "0123456789abcdef" and "-" in one.name
-        )
+        """The installs that there are on the server."""
+        return installs_on(self.server)
+
+
+def installs_on(server: ThrowAwayServer) -> list[str]:
+    """The directories of installs, which bear the ids of their requests."""
+    there = (server.root / "home/muster/.muster").glob("*")
+    return sorted(one.name for one in there if _REQUEST.fullmatch(one.name))
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from shared.application.invariants import Evidence, LoggedInstall, violations
 from tests.builders import WINDOW_OPENS, a_configuration, a_scope
 from tests.integration.app import App, running
 from tests.integration.servers.conftest import filled
-from tests.integration.servers.patched import document_of
+from tests.integration.servers.patched import document_of, installs_on
 from tests.servers.os_releases import Family
 from tests.servers.repositories import deb
 from tests.servers.server import ThrowAwayServer
@@ -90,9 +90,9 @@ class Witness:
     def look(self) -> None:
         now = self._app.clock.now()
         for machine_id, server in self._servers.items():
-            for one in (server.root / "home/muster/.muster").glob("*-*-*-*-*"):
-                logged = LoggedInstall(machine_id=machine_id, at=now, client_request_id=one.name)
-                self.installs.setdefault((machine_id, one.name), logged)
+            for one in installs_on(server):
+                logged = LoggedInstall(machine_id=machine_id, at=now, client_request_id=one)
+                self.installs.setdefault((machine_id, one), logged)
 
 
 async def finished(app: App, witness: Witness) -> dict[str, Any]:
