@@ -99,6 +99,7 @@ async def _install_and_ask_after(here: World, machine: Machine) -> None:
         maximum_duration=timedelta(hours=1),
         client_request_id="job-1",
     )
+    await here.patching.prepare(order)
     accepted = await here.patching.install(order)
     assert isinstance(accepted, Accepted)
     job = Job(
@@ -128,6 +129,7 @@ DRIVES: dict[str, Drive] = {
     "inventory.is_readable": lambda here, machine: here.inventory.is_readable(machine.subscription),
     "inventory.page": _page,
     "patching.inspect": lambda here, machine: here.patching.inspect(machine.id, machine.type),
+    "patching.prepare": _install_and_ask_after,
     "patching.install": _install_and_ask_after,
     "patching.ask_after": _install_and_ask_after,
     "patching.assess": lambda here, machine: here.patching.assess(machine),
