@@ -36,7 +36,11 @@ async def match_occurrences(services: Services, stored: Stored, *, now: datetime
             found = rows[one.id.lower(), run_key(at)]
             verdict.judge(1, one.id, _row_faults(at, found))
     for run in stored.runs:
-        faults = [*_reason_faults(run), *_own_faults(run), *_since_faults(run, since)]
+        faults = [
+            *_reason_faults(run),
+            *_own_faults(run),
+            *_since_faults(run, since, skew=services.limits.skew),
+        ]
         if faults:
             verdict.judge(1, run.id.text, faults)
     return verdict
@@ -93,13 +97,19 @@ def _own_faults(run: Run) -> Iterator[_Fault]:
 
 
 def _since_faults(
-    run: Run, since: Mapping[str, tuple[StoredConfiguration, MaintenanceWindow]]
+    run: Run,
+    since: Mapping[str, tuple[StoredConfiguration, MaintenanceWindow]],
+    *,
+    skew: timedelta,
 ) -> Iterator[_Fault]:
-    """A window that was changed had occurrences of its own; only one that is as it was can tell what came too soon."""
+    """A window that was changed had occurrences of its own; only one that is as it was can tell what came too soon.
+
+    The two instants are by the clocks of two workers, which may be *skew* apart.
+    """
     if run.kind is not RunKind.SCHEDULED or run.configuration_id.lower() not in since:
         return
     stored, window = since[run.configuration_id.lower()]
-    was_recorded_since = run.created_at > stored.window_since > run.starts_at
+    was_recorded_since = run.created_at - skew > stored.window_since > run.starts_at
     if was_recorded_since and _window(run.configuration_id, run) == window:
         yield Kind.EXTRA, f"it lies before {stored.window_since}, since when its window counts."
 

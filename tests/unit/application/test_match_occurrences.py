@@ -175,6 +175,24 @@ async def test_run_of_an_occurrence_before_the_configurations_creation_is_extra(
     assert any("since when its window counts" in message for *_, message in found)
 
 
+async def test_run_of_the_configuration_before_is_not_extra_by_the_clock_of_a_slow_worker() -> None:
+    """A worker recorded what the old one had due; another, 24 seconds behind, then wrote the new one."""
+    drill = await two_days()
+    (run, _) = await drill.runs()
+    stored = await drill.services.configurations.get(CONFIGURATION)
+    assert stored
+    early = WINDOW_OPENS - DAY
+    recorded = replace(
+        run,
+        key=run_key(early),
+        starts_at=early,
+        created_at=stored.window_since + timedelta(seconds=24),
+        etag="",
+    )
+    await drill.services.runs.insert(recorded)
+    assert "since when its window counts" not in str(await told(drill))
+
+
 async def test_second_row_for_an_occurrence_is_extra() -> None:
     drill = await two_days()
     rows = drill.rows.tables[RUNS]
