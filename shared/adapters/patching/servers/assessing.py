@@ -12,9 +12,16 @@ from datetime import timedelta
 from shared.adapters.package_managers.detection import manager_of
 from shared.adapters.package_managers.manager import PackageManager, UnreadableError
 from shared.adapters.package_managers.sudo import refusal
-from shared.adapters.patching.servers.detached import Ask, Outputs, Question, harmless_task, whole
+from shared.adapters.patching.servers.detached import (
+    Ask,
+    Outputs,
+    Question,
+    harmless_task,
+    look_at,
+    whole,
+)
 from shared.adapters.ssh.connection import SshConnection
-from shared.adapters.ssh.detached import discard, look
+from shared.adapters.ssh.detached import discard
 from shared.adapters.ssh.snapshots import Snapshot
 from shared.application.ports import NotNow
 from shared.domain.machine import Ineligible
@@ -105,7 +112,7 @@ async def forget_what_was_lacking(
 ) -> None:
     """Use the assessment up; with *before* only one that was begun before that install had ended."""
     if before and before.ended_ago is not None:
-        began_ago = (await look(connection, [host.assess_key]))[host.assess_key].began_ago
+        began_ago = (await look_at(connection, host.assess_key)).began_ago
         if began_ago is None or began_ago < before.ended_ago:
             return
     await discard(connection, host.assess_key)

@@ -10,9 +10,8 @@ from datetime import timedelta
 
 from shared.adapters.package_managers.manager import PackageManager, UnreadableError
 from shared.adapters.patching.servers.assessing import find_host
-from shared.adapters.patching.servers.detached import whole
+from shared.adapters.patching.servers.detached import look_at, whole
 from shared.adapters.patching.servers.sessions import ServerSessions
-from shared.adapters.ssh.detached import look
 from shared.adapters.ssh.snapshots import Snapshot, State
 from shared.application.concurrency import gather_bounded
 from shared.application.limits import Limits
@@ -55,7 +54,7 @@ class ServerAssessments:
                 host = await find_host(connection)
                 if isinstance(host, Ineligible):
                     return None
-                snapshot = (await look(connection, [host.assess_key]))[host.assess_key]
+                snapshot = await look_at(connection, host.assess_key)
             if snapshot.state is not State.ENDED or snapshot.ended_ago is None:
                 return None
             return self._assessment(key, snapshot, host.manager, snapshot.ended_ago)

@@ -51,7 +51,7 @@ def finding_out(connection: SshConnection, clock: Clock) -> Ask:
     """Has the server find out what is not known, and waits for it, half a minute at most."""
 
     async def ask(question: Question) -> Outputs | None:
-        snapshot = await _snapshot(connection, question.task.key)
+        snapshot = await look_at(connection, question.task.key)
         if not _is_of_use(snapshot, question):
             await discard(connection, question.task.key)
             snapshot = Snapshot(state=State.ABSENT)
@@ -64,7 +64,7 @@ def finding_out(connection: SshConnection, clock: Clock) -> Ask:
             elif snapshot.state is State.INTERRUPTED:
                 return None
             await clock.sleep(_EVERY)
-            snapshot = await _snapshot(connection, question.task.key)
+            snapshot = await look_at(connection, question.task.key)
         return None
 
     return ask
@@ -74,7 +74,7 @@ def looking_up(connection: SshConnection) -> Ask:
     """Takes what is known already, and begins nothing."""
 
     async def ask(question: Question) -> Outputs | None:
-        snapshot = await _snapshot(connection, question.task.key)
+        snapshot = await look_at(connection, question.task.key)
         is_there = snapshot.state is State.ENDED and _is_of_use(snapshot, question)
         return snapshot.outputs if is_there else None
 
@@ -97,13 +97,14 @@ def harmless_task(
 
 async def begin_anew(connection: SshConnection, task: Task) -> None:
     """Have a task find out what is true from now on; one that is at it goes on."""
-    snapshot = await _snapshot(connection, task.key)
+    snapshot = await look_at(connection, task.key)
     if snapshot.state in (State.ENDED, State.INTERRUPTED):
         await discard(connection, task.key)
     await start(connection, task)
 
 
-async def _snapshot(connection: SshConnection, key: str) -> Snapshot:
+async def look_at(connection: SshConnection, key: str) -> Snapshot:
+    """How far one task has come."""
     return (await look(connection, [key]))[key]
 
 

@@ -30,13 +30,14 @@ from shared.adapters.patching.servers.detached import (
     Ask,
     begin_anew,
     finding_out,
+    look_at,
     looking_up,
 )
 from shared.adapters.patching.servers.orders import install_task
 from shared.adapters.patching.servers.reporting import report_of
 from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.adapters.ssh.connection import SshConnection
-from shared.adapters.ssh.detached import Started, Task, look, start
+from shared.adapters.ssh.detached import Started, Task, start
 from shared.adapters.ssh.errors import HostKeyChangedError, LostError, NotConnectedError
 from shared.adapters.ssh.snapshots import State
 from shared.application.limits import Limits
@@ -192,7 +193,7 @@ async def _after_failed_start(
     connection: SshConnection, task: Task, error: UnavailableError
 ) -> InstallReply:
     try:
-        snapshot = (await look(connection, [task.key]))[task.key]
+        snapshot = await look_at(connection, task.key)
     except UnavailableError:
         return Uncertain(message=error.message)
     return _not_now(error) if snapshot.state is State.ABSENT else Uncertain(message=error.message)

@@ -6,11 +6,10 @@ An install that was interrupted is looked at by a task of its own, begun by the 
 from datetime import datetime, timedelta
 
 from shared.adapters.patching.servers.assessing import Host, find_host, forget_what_was_lacking
-from shared.adapters.patching.servers.detached import Question, begin_anew, looking_up
+from shared.adapters.patching.servers.detached import Question, begin_anew, look_at, looking_up
 from shared.adapters.patching.servers.orders import read_note, verification
 from shared.adapters.patching.servers.results import Ended, final, going_on, restart_note
 from shared.adapters.ssh.connection import SshConnection
-from shared.adapters.ssh.detached import look
 from shared.adapters.ssh.snapshots import State
 from shared.domain.records import Job
 from shared.domain.report import InstallReport
@@ -25,7 +24,7 @@ async def report_of(
 
     *patience* is how long a restart may take.
     """
-    snapshot = (await look(connection, [job.operation]))[job.operation]
+    snapshot = await look_at(connection, job.operation)
     match snapshot.state:
         case State.ABSENT:
             return None
