@@ -101,6 +101,8 @@ class People:
             case 5:
                 actions = [*self._assignments(name)]
             case _:
+                # What is created again only after the outage would miss nothing in it.
+                at = self._span.clear_of_outage(at)
                 yield Step(at=at, lane=name, action=DeleteConfiguration(id=one))
                 later = timedelta(minutes=self._dice.choice((0, 1, 5, 40)))
                 yield from self._creation(name, at + later)

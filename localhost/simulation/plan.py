@@ -14,8 +14,10 @@ from localhost.simulation.span import Span
 from localhost.simulation.steps import Step
 from shared.domain.machine import Machine, MachineState, MachineType, OsType
 
+CONFIGURATIONS = 3
+MACHINES = 20
 OCCURRENCES = 200
-"""At least so many in each seed."""
+"""At least so many of each in each seed."""
 _SPARE = 1.07
 _BETWEEN_PAUSES = timedelta(minutes=10)
 _MIXES: tuple[float, ...] = (0.0, 0.5, 1.0, 1.0, 2.0)
@@ -113,7 +115,7 @@ def _skews(dice: Random) -> Iterator[timedelta]:
 
 
 def _machines(dice: Random) -> Iterator[MachineState]:
-    for number in range(dice.randint(20, 30)):
+    for number in range(dice.randint(MACHINES, 30)):
         kind = MachineType.ARC_SERVER if dice.random() < 0.3 else MachineType.AZURE_VM
         subscription = SUBSCRIPTIONS[dice.random() < 0.25]
         group = dice.choice(("web", "db"))

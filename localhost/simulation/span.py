@@ -9,6 +9,8 @@ _SHARE = 0.4
 """The outage takes this much of the time; what is due in it is missed, but for the latest."""
 _QUIET = 4 * HOUR
 """Nothing begins in the last hours."""
+_CLEAR = 6 * HOUR
+"""Longer than any window, and than anybody tries again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +42,7 @@ class Span:
     def some_hour(self, dice: Random) -> datetime:
         """The same, a full hour."""
         return self.some_time(dice).replace(minute=0, second=0, microsecond=0)
+
+    def clear_of_outage(self, at: datetime) -> datetime:
+        """The same instant, or one some hours sooner when the outage would come in between."""
+        return at - _CLEAR if timedelta() <= self.down_at - at < _CLEAR else at

@@ -11,7 +11,7 @@ from localhost.simulation import findings, occurrences
 from localhost.simulation.chances import Chances
 from localhost.simulation.findings import Told
 from localhost.simulation.journal import Journal, Trace
-from localhost.simulation.plan import Plan, draw, pauses
+from localhost.simulation.plan import CONFIGURATIONS, MACHINES, OCCURRENCES, Plan, draw, pauses
 from localhost.simulation.process import Process
 from localhost.simulation.timeline import Timeline, run_on
 from localhost.simulation.world import LIMITS, World
@@ -54,6 +54,15 @@ class Verdict:
     violations: tuple[str, ...]
     digest: str
     trace: tuple[str, ...]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there was as much of everything as there has to be in each seed."""
+        return (
+            self.configurations >= CONFIGURATIONS
+            and self.machines >= MACHINES
+            and self.occurrences >= OCCURRENCES
+        )
 
 
 def try_seed(seed: int) -> Verdict:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,19 +11,20 @@ T = TypeVar("T")
 async def gather_bounded(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     """Await all *calls*, at most *at_once* of them at a time; the first error cancels the others.
 
-    Each call is taken only when its turn comes, so a generator makes none that is never awaited.
+    Each call is taken only when its turn comes, so a generator makes none that is not begun.
     """
     numbered = enumerate(calls)
     results: dict[int, T] = {}
 
-    async def work() -> None:
-        for number, call in numbered:
-            results[number] = await call
+    async def work(number: int, call: Awaitable[T]) -> None:
+        results[number] = await call
+        for later, next_call in numbered:
+            results[later] = await next_call
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
-                group.create_task(work())
+            for number, call in islice(numbered, at_once):
+                group.create_task(work(number, call))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [results[number] for number in sorted(results)]

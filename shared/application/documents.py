@@ -11,7 +11,11 @@ from shared.application.configuration_body import (
     patch_mode,
 )
 from shared.application.ports import StoredAssignment
-from shared.domain.configuration import ConfigurationAssignment, MaintenanceConfiguration
+from shared.domain.configuration import (
+    ConfigurationAssignment,
+    MaintenanceConfiguration,
+    MaxConcurrency,
+)
 from shared.domain.ids import ResourceId
 from shared.domain.machine import MachineType
 from shared.domain.scope import Scope
@@ -30,6 +34,11 @@ def parse_configuration(
         max_concurrency=max_concurrency(properties.extension_properties),
         install_patches=properties.install_patches.record() if properties.install_patches else None,
     )
+
+
+def max_concurrency_of(document: Mapping[str, Any]) -> MaxConcurrency | None:
+    """How many machines at once a configuration allows whose body was read before."""
+    return max_concurrency(document["properties"]["extensionProperties"])
 
 
 def parse_assignment(scope_id: str, document: Mapping[str, Any]) -> ConfigurationAssignment:

@@ -13,7 +13,7 @@ from datetime import datetime
 from shared import logs
 from shared.application.change_run import change_leased
 from shared.application.concurrency import gather_bounded
-from shared.application.documents import parse_configuration
+from shared.application.documents import max_concurrency_of
 from shared.application.freeze_run import freeze_run
 from shared.application.limits import Limits
 from shared.application.ports import Services, StaleError
@@ -105,7 +105,6 @@ def _changed(job: JobGlance, change: JobChange) -> JobGlance:
 
 def dispatch_rules(run: Run, limits: Limits, now: datetime) -> DispatchRules:
     """What the plan of a run depends on at *now*, beside its rows and Azure's budgets."""
-    configuration = parse_configuration(run.configuration_id, run.document)
     return DispatchRules(
         now=now,
         cut_offs={kind: limits.cut_off(run.ends_at, kind) for kind in MachineType},
@@ -113,7 +112,7 @@ def dispatch_rules(run: Run, limits: Limits, now: datetime) -> DispatchRules:
         in_flight=limits.in_flight,
         unclaimed=limits.unclaimed,
         skew=limits.skew,
-        max_concurrency=configuration.max_concurrency,
+        max_concurrency=max_concurrency_of(run.document),
     )
 
 

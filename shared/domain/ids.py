@@ -44,33 +44,34 @@ class ResourceId:
 
         Raises `InvalidRequestError`, naming `target`, for anything that is not one.
         """
-        refusal = InvalidRequestError(
-            f"'{text[:200]}' is not a resource id of the form /subscriptions/<id>"
-            "[/resourceGroups/<group>][/providers/<namespace>/<type>/<name>].",
-            target=target,
-        )
-        text = text.rstrip("/")
-        parts = text.split("/")[1:]
-        if not text.startswith("/") or len(text) > _LONGEST or len(parts) < 2:
-            raise refusal
-        if any(not part.strip() or _FORBIDDEN.search(part) for part in parts):
-            raise refusal
-        if parts[0].lower() != "subscriptions" or not _GUID.fullmatch(parts[1]):
-            raise refusal
-        subscription, rest = parts[1], parts[2:]
-        group = ""
-        if rest and rest[0].lower() == "resourcegroups":
-            if len(rest) < 2:
-                raise refusal
-            group, rest = rest[1], rest[2:]
-        if not rest:
-            return cls(text=text, subscription=subscription, resource_group=group)
-        kind = _type_of(rest)
-        if not kind:
-            raise refusal
-        return cls(
-            text=text, subscription=subscription, resource_group=group, type=kind, name=rest[-1]
-        )
+        path = text.rstrip("/")
+        parts = path.split("/")[1:]
+        found = _split(parts) if path.startswith("/") and len(path) <= _LONGEST else None
+        if found is None:
+            raise InvalidRequestError(
+                f"'{text[:200]}' is not a resource id of the form /subscriptions/<id>"
+                "[/resourceGroups/<group>][/providers/<namespace>/<type>/<name>].",
+                target=target,
+            )
+        group, kind, name = found
+        return cls(text=path, subscription=parts[1], resource_group=group, type=kind, name=name)
+
+
+def _split(parts: Sequence[str]) -> tuple[str, str, str] | None:
+    """The resource group, type and name in the parts of an id; None when they are not one's."""
+    if len(parts) < 2 or any(not part.strip() or _FORBIDDEN.search(part) for part in parts):
+        return None
+    if parts[0].lower() != "subscriptions" or not _GUID.fullmatch(parts[1]):
+        return None
+    group, rest = "", parts[2:]
+    if rest and rest[0].lower() == "resourcegroups":
+        if len(rest) < 2:
+            return None
+        group, rest = rest[1], rest[2:]
+    if not rest:
+        return group, "", ""
+    kind = _type_of(rest)
+    return (group, kind, rest[-1]) if kind else None
 
 
 def _type_of(parts: Sequence[str]) -> str:

@@ -29,7 +29,9 @@ def parse_run_key(key: str) -> datetime:
     try:
         if len(key) != 14 or not (key.isascii() and key.isdigit()):
             raise ValueError(key)
-        return datetime.strptime(key, _KEY_FORMAT).replace(tzinfo=UTC)
+        year, month, day = int(key[:4]), int(key[4:6]), int(key[6:8])
+        hour, minute, second = int(key[8:10]), int(key[10:12]), int(key[12:])
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
         raise InvalidRequestError(
             f"'{key[:50]}' is not a run: a run is named by its start in UTC, as yyyyMMddHHmmss."

@@ -66,7 +66,9 @@ def instants_around(wall_clock: datetime, zone: ZoneInfo) -> tuple[datetime, dat
 
     They are one, except in an overlap, where both show *wall_clock*, and in a gap, where the change lies between them.
     """
-    first, second = sorted(_instant(wall_clock.replace(fold=fold), zone) for fold in (0, 1))
+    as_utc = wall_clock.replace(tzinfo=UTC, fold=0)
+    offsets = (zone.utcoffset(wall_clock.replace(fold=fold)) for fold in (0, 1))
+    first, second = sorted(_less(as_utc, offset or timedelta()) for offset in offsets)
     return first, second
 
 
@@ -77,11 +79,9 @@ def skips_day_of(wall_clock: datetime, zone: ZoneInfo) -> bool:
     return first is not None and wall_clock_at(first, zone).date() > wall_clock.date()
 
 
-def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
-    offset = wall_clock.replace(tzinfo=zone).utcoffset() or timedelta()
-    as_utc = wall_clock.replace(tzinfo=UTC, fold=0)
+def _less(instant: datetime, offset: timedelta) -> datetime:
     try:
-        return as_utc - offset
+        return instant - offset
     except OverflowError:
         return EARLIEST if offset > timedelta() else LATEST
 

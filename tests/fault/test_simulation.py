@@ -27,9 +27,7 @@ def test_seed_that_once_found_something_breaks_no_rule(seed: int) -> None:
 def test_no_rule_breaks(seed: int) -> None:
     verdict = tried(seed)
     assert verdict.violations == ()
-    assert verdict.configurations >= 3
-    assert verdict.machines >= 20
-    assert verdict.occurrences >= 200
+    assert verdict.is_large
     assert verdict.installs > 0
 
 

@@ -6,7 +6,7 @@ conditional writes of Muster pass here, so this is the only place that knows.
 """
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -55,7 +55,7 @@ class AzureRows:
 
     async def write(self, table: str, write: Write) -> str:
         client = await self._client(table)
-        stamp = uuid.uuid4().hex
+        stamp = secrets.token_hex(16)
         try:
             return _etag(await _answer(_single(client, write, stamp)))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
@@ -66,7 +66,7 @@ class AzureRows:
     async def transact(self, table: str, writes: Sequence[Write]) -> list[str]:
         check_transaction(writes)
         client = await self._client(table)
-        stamp = uuid.uuid4().hex
+        stamp = secrets.token_hex(16)
         operations = [_operation(write, stamp) for write in writes]
         try:
             replies = await _answer(client.submit_transaction(operations))

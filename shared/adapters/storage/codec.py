@@ -32,34 +32,34 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def instant(value: datetime) -> str:
     """`2026-01-31T02:00:00.000000Z`: as text it sorts as the instants do."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def to_columns(values: Mapping[str, Any]) -> dict[str, Value]:
     """Columns of some fields of a record; None empties."""
     columns: dict[str, Value] = {}
     for name, value in values.items():
-        columns |= _columns(name, value)
+        plain = _plain(value)
+        if isinstance(plain, Value):
+            columns[name] = plain
+            continue
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        for number, at in enumerate(range(0, len(text), _CHUNK)):
+            columns[f"{name}_{number}" if number else name] = text[at : at + _CHUNK]
     return columns
 
 
-def _columns(name: str, value: Any) -> dict[str, Value]:
-    if value is None:
-        return {name: ""}
-    if isinstance(value, datetime):
-        return {name: instant(value)}
+def _plain(value: Any) -> Any:
+    """What a column holds of a value, or what JSON does."""
     if isinstance(value, StrEnum):
-        return {name: value.value}
+        return value.value
     if isinstance(value, str):
-        return {name: cut(value)}
+        return cut(value)
+    if isinstance(value, datetime):
+        return instant(value)
     if isinstance(value, int | float):
-        return {name: value}
-    plain = _adapter(value.__class__).dump_python(value, mode="json")
-    if isinstance(plain, str):
-        return {name: plain}
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    pieces = [text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK)]
-    return {name if not at else f"{name}_{at}": piece for at, piece in enumerate(pieces)}
+        return value
+    return "" if value is None else _adapter(value.__class__).dump_python(value, mode="json")
 
 
 def cut(text: str) -> str:
