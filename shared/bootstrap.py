@@ -38,7 +38,7 @@ from shared.adapters.storage.azure_rows import AzureRows
 from shared.adapters.storage.queues import AzureOutbox
 from shared.adapters.storage.stores import stores
 from shared.application.callers import Authentication
-from shared.application.ports import Clock, Services
+from shared.application.ports import Clock, ServerStore, Services
 from shared.settings import Settings, app_setting
 
 
@@ -108,15 +108,9 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         outbox = AzureOutbox(queues)
         await outbox.prepare()
         kept = stores(AzureRows(tables))
-        keys = await stack.enter_async_context(
-            PrivateKeys(
-                app_setting, vault_url=settings.key_vault, credential=credential, clock=clock
-            )
+        sessions = await stack.enter_async_context(
+            _server_sessions(settings, credential, kept["servers"], clock)
         )
-        connections = await stack.enter_async_context(
-            SshConnections(keys, limit=settings.limits.connections)
-        )
-        sessions = ServerSessions(kept["servers"], connections, clock)
         yield Services(
             clock=clock,
             limits=settings.limits,
@@ -133,6 +127,31 @@ async def build(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
             ),
             **kept,
         )
+
+
+@asynccontextmanager
+async def server_sessions(
+    settings: Settings, servers: ServerStore, clock: Clock
+) -> AsyncIterator[ServerSessions]:
+    """Connections to registered servers, for those who look at one from outside the app; closed on leaving."""
+    async with (
+        _credential(settings) as credential,
+        _server_sessions(settings, credential, servers, clock) as sessions,
+    ):
+        yield sessions
+
+
+@asynccontextmanager
+async def _server_sessions(
+    settings: Settings, credential: AsyncTokenCredential, servers: ServerStore, clock: Clock
+) -> AsyncIterator[ServerSessions]:
+    async with (
+        PrivateKeys(
+            app_setting, vault_url=settings.key_vault, credential=credential, clock=clock
+        ) as keys,
+        SshConnections(keys, limit=settings.limits.connections) as connections,
+    ):
+        yield ServerSessions(servers, connections, clock)
 
 
 @lru_cache(maxsize=1)

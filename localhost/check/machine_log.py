@@ -3,7 +3,7 @@
 1. The local Azure says what it accepted, and under which request id. What it accepted before its log began is unknown.
 2. Azure itself keeps reports for 30 days, shows them late, and tells whose an install is by its activity id alone. What
    reports say is the machine's time; of the request's own time there is what the job noted before it asked.
-3. No log tells of servers on premises: their installs are not held against anything.
+3. Servers on premises keep theirs themselves: `server_log` asks them.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +34,16 @@ class MachineLog:
     source: str
     installs: Sequence[LoggedInstall]
     covers: Callable[[Job], bool]
+
+    def beside(self, other: "MachineLog | None") -> "MachineLog":
+        """Both of them, of different machines."""
+        if other is None:
+            return self
+        return MachineLog(
+            source=f"{self.source}; {other.source}",
+            installs=[*self.installs, *other.installs],
+            covers=lambda job: self.covers(job) or other.covers(job),
+        )
 
     def evidence(self) -> Evidence:
         """For the checker."""

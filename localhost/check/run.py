@@ -16,14 +16,16 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from localhost.check.machine_log import MachineLog, of_file, of_local_azure, of_reports
+from localhost.check.server_log import of_servers
 from localhost.clocks import ManualClock
 from localhost.errors import LocalhostError
 from localhost.serve.state_folder import StateFolder
 from shared.adapters.clock import SystemClock
+from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.application.invariants import examine
 from shared.application.ports import Services
 from shared.application.verdict import Kind, Verdict
-from shared.bootstrap import build
+from shared.bootstrap import build, server_sessions
 from shared.errors import UnavailableError
 from shared.settings import Settings
 
@@ -101,11 +103,12 @@ async def _system(options: CheckOptions) -> AsyncIterator[tuple[Services, Log]]:
             yield found
         return
     settings = Settings()
-    async with build(settings, SystemClock()) as services:
+    async with _opened(settings) as (services, sessions):
 
         async def log() -> MachineLog:
             local = await of_local_azure(settings.arm_endpoint) if settings.arm_is_local else None
-            return local or await of_reports(services)
+            azure = local or await of_reports(services)
+            return azure.beside(await of_servers(services, sessions))
 
         yield services, log
 
@@ -113,12 +116,25 @@ async def _system(options: CheckOptions) -> AsyncIterator[tuple[Services, Log]]:
 @asynccontextmanager
 async def _served(folder: StateFolder) -> AsyncIterator[tuple[Services, Log]]:
     settings = Settings(storage=SecretStr(folder.connection()), arm_endpoint=_NOBODYS_ARM)
+    async with _opened(settings) as (opened, sessions):
+        services = await at_its_time(opened, folder)
+        keeps_real_time = services is opened
 
-    async def log() -> MachineLog:
-        return of_file(folder.calls)
+        async def log() -> MachineLog:
+            servers = await of_servers(services, sessions, keeps_real_time=keeps_real_time)
+            return of_file(folder.calls).beside(servers)
 
-    async with build(settings, SystemClock()) as services:
-        yield await at_its_time(services, folder), log
+        yield services, log
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Services, ServerSessions]]:
+    clock = SystemClock()
+    async with (
+        build(settings, clock) as services,
+        server_sessions(settings, services.servers, clock) as sessions,
+    ):
+        yield services, sessions
 
 
 async def at_its_time(services: Services, folder: StateFolder) -> Services:

@@ -29,7 +29,14 @@ from typing import Protocol
 
 from shared.adapters.ssh.commands import Step
 from shared.adapters.ssh.errors import CommandFailedError, LostError, NotConnectedError
-from shared.adapters.ssh.snapshots import Moment, Reboot, Snapshot, State, parse_snapshots
+from shared.adapters.ssh.snapshots import (
+    Moment,
+    Reboot,
+    Snapshot,
+    State,
+    parse_ages,
+    parse_snapshots,
+)
 
 __all__ = [
     "Connection",
@@ -38,6 +45,7 @@ __all__ = [
     "Started",
     "State",
     "Task",
+    "ages",
     "discard",
     "look",
     "plan_of",
@@ -151,6 +159,15 @@ async def look(
     return parse_snapshots(said, keys)
 
 
+async def ages(connection: Connection) -> Mapping[str, timedelta | None]:
+    """All tasks that are kept there, and how long ago each began, or was made if it never did; changes nothing.
+
+    None where nobody knows. Raises what `Connection.run` does, and `CommandFailedError`.
+    """
+    said = await connection.run(_TASKS, b"", within=_WITHIN, largest=_LONGEST_LOOK)
+    return parse_ages(said)
+
+
 async def discard(connection: Connection, key: str) -> bool:
     """Move a task away that has ended or was interrupted, so that it can be started anew; whether there is none now."""
     _check_key(key)
@@ -201,4 +218,5 @@ _RUNNER = f"runner() {{ cat <<'MUSTER_RUNNER'\n{_script('clock', 'detached')}MUS
 _NOW = _script("clock", "now")
 _START = _RUNNER + _script("clock", "sessions", "start")
 _LOOK = _script("clock", "sessions", "look")
+_TASKS = _script("clock", "tasks")
 _DISCARD = _script("clock", "sessions", "discard")

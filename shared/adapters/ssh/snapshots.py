@@ -135,6 +135,23 @@ def parse_snapshots(said: bytes, keys: Sequence[str]) -> Mapping[str, Snapshot]:
         raise CommandFailedError("The server's answer about tasks is not understood.") from error
 
 
+def parse_ages(said: bytes) -> Mapping[str, timedelta | None]:
+    """How long ago each task of an answer began, or was made if it never did; None if nobody knows.
+
+    Raises `CommandFailedError` for whatever is no answer about tasks.
+    """
+    try:
+        now, frames = _read(_Reader(said))
+        return {key: _age(facts, now) for key, facts in frames.items()}
+    except ValueError as error:
+        raise CommandFailedError("The server's answer about tasks is not understood.") from error
+
+
+def _age(facts: _Facts, now: Moment) -> timedelta | None:
+    began = facts.moment("began") or Moment.parse(f"{facts.lines.get('made', '')} - 0")
+    return began.before(now) if began else None
+
+
 def _read(reader: _Reader) -> tuple[Moment, Mapping[str, _Facts]]:
     word, value = reader.line()
     now = Moment.parse(value)

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from localhost.azure.faults import Faults
+from localhost.check.machine_log import MachineLog
+from localhost.check.server_log import of_servers
 from shared import bootstrap
 from shared.application.invariants import Evidence, LoggedInstall, violations
+from shared.application.ports import Services
 from tests.builders import WINDOW_OPENS, a_configuration, a_scope
 from tests.integration.app import App, running
 from tests.integration.servers.conftest import filled
@@ -109,6 +112,15 @@ async def finished(app: App, witness: Witness) -> dict[str, Any]:
     raise AssertionError(run)
 
 
+async def told_by_servers(services: Services) -> MachineLog:
+    """What the servers say themselves; the drill's minutes are shorter than theirs."""
+    sessions = bootstrap.server_sessions(bootstrap.settings(), services.servers, services.clock)
+    async with sessions as opened:
+        log = await of_servers(services, opened, keeps_real_time=False)
+    assert log
+    return log
+
+
 async def test_one_run_patches_servers_and_azures_machines(
     fresh_azurite: str, estate: list[ThrowAwayServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,5 +143,11 @@ async def test_one_run_patches_servers_and_azures_machines(
             assert "slow" in named(updates["value"], "Excluded")
             assert server.boot_id != boots[ids.index(server_id)]
         assert len(witness.installs) == len(ids)
+        services = await bootstrap.services()
         evidence = Evidence(installs=[*witness.installs.values(), *logged(app)])
-        assert await violations(await bootstrap.services(), evidence) == []
+        assert await violations(services, evidence) == []
+        told = await told_by_servers(services)
+        assert {one.machine_id for one in told.installs} == set(ids)
+        assert "20 servers on premises, 20 installs" in told.source
+        both = MachineLog(source="", installs=logged(app), covers=lambda _: False).beside(told)
+        assert await violations(services, both.evidence()) == []

@@ -1,19 +1,24 @@
 """A task runs on without anybody, and what is said of it is true, whatever is killed."""
 
+import os
 import signal
+import time
+from datetime import timedelta
 
 import pytest
 
 from shared.adapters.ssh.commands import Command, Condition, Step
-from shared.adapters.ssh.detached import Started, State, discard, start
+from shared.adapters.ssh.detached import Started, State, ages, discard, start
 from tests.integration.ssh.tasks import (
     APPENDS,
     FOLDER,
+    HOME,
     KEY,
     becomes,
     begin,
     go,
     has_begun,
+    nothing_launched,
     reaches,
     reboot,
     result,
@@ -175,3 +180,29 @@ async def test_a_reboot_that_is_not_due_is_not_asked_for(server: ThrowAwayServer
     found = await result(server, task(shell("one", "exit 0"), unneeded))
     assert found.reboot is None
     assert list(found.outputs) == ["one"]
+
+
+async def test_all_tasks_are_listed_with_their_ages_and_left_as_they_are(
+    server: ThrowAwayServer,
+) -> None:
+    await begin(server, WAITS)
+    await has_begun(server)
+    with nothing_launched(server):
+        await begin(server, task(shell("never", "exit"), key="install-2"))
+    hour_ago = time.time() - 3600
+    os.utime(server.root / HOME / ".muster/install-2/plan", (hour_ago, hour_ago))
+    (server.root / HOME / ".muster/.new.torn").mkdir()
+    async with connected(server) as connection:
+        found = await ages(connection)
+        assert found.keys() == {KEY, "install-2"}
+        began, made = found[KEY], found["install-2"]
+        assert began is not None
+        assert made is not None
+        assert began < timedelta(minutes=1) < timedelta(minutes=59) < made
+    assert not (server.root / HOME / ".muster/install-2/running").exists()
+    go(server)
+
+
+async def test_a_server_without_tasks_lists_none(server: ThrowAwayServer) -> None:
+    async with connected(server) as connection:
+        assert await ages(connection) == {}

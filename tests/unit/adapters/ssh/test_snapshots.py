@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from shared.adapters.ssh.commands import Output
 from shared.adapters.ssh.errors import CommandFailedError
-from shared.adapters.ssh.snapshots import Moment, Reboot, Snapshot, State, parse_snapshots
+from shared.adapters.ssh.snapshots import (
+    Moment,
+    Reboot,
+    Snapshot,
+    State,
+    parse_ages,
+    parse_snapshots,
+)
 
 BOOT, OTHER = "boot-1", "boot-0"
 # 100 s after the boot; the boot before was 5,000 s earlier.
@@ -240,3 +247,29 @@ def test_a_step_whose_code_can_not_be_read_was_not_run(code: str) -> None:
     said = f"{HEAD}task job\nalive no\nrunning\nnote n\n{files}end\n"
     found = parse_snapshots(said.encode(), ["job"])["job"]
     assert (found.state, found.outputs) == (State.INTERRUPTED, {})
+
+
+# --- ages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(("made 9000", BEGAN), seconds(100), id="began on this boot"),
+        pytest.param(("made 9000", f"began 9500 {OTHER} 4"), seconds(600), id="on another"),
+        pytest.param(("made 9000",), seconds(1100), id="never began"),
+        pytest.param(("made 9000", "began"), seconds(1100), id="emptied by a power cut"),
+        pytest.param(("made 20000",), None, id="made in what is still to come"),
+        pytest.param(("made soon",), None, id="no number"),
+    ],
+)
+def test_age_is_that_of_the_beginning_or_else_of_the_folder(
+    lines: tuple[str, ...], expected: timedelta | None
+) -> None:
+    assert parse_ages((HEAD + frame(*lines)).encode()) == {"job": expected}
+
+
+@pytest.mark.parametrize("said", ["", "task job\nend\n", HEAD + "task job\n", HEAD + "job\n"])
+def test_what_is_no_answer_has_no_ages(said: str) -> None:
+    with pytest.raises(CommandFailedError):
+        parse_ages(said.encode())
