@@ -54,7 +54,9 @@ def of_file(file: Path) -> MachineLog:
     """From the file that the local Azure of `serve` writes."""
     if not file.exists():
         return MachineLog(
-            source="there is none, so installs are not checked", installs=(), covers=_nothing
+            source="none of Azure's machines, whose installs are not checked",
+            installs=(),
+            covers=_nothing,
         )
     with file.open(encoding="utf-8") as lines:
         calls = read_calls(lines)
