@@ -190,8 +190,7 @@ def _credential(settings: Settings) -> AsyncTokenCredential:
 def _storage(
     settings: Settings, credential: AsyncTokenCredential
 ) -> tuple[TableServiceClient, QueueServiceClient]:
-    # Looking up proxies and netrc for every request would halve the clients' speed.
-    transports = [AioHttpTransport(use_env_settings=False) for _ in range(2)]
+    transports = [_transport(), _transport()]
     connection = settings.storage.get_secret_value()
     if connection:
         return (
@@ -209,3 +208,9 @@ def _storage(
             **_QUEUE_RETRIES,
         ),
     )
+
+
+def _transport() -> AioHttpTransport:
+    # Looking up proxies and netrc for every request would halve the clients' speed. Its own patience, five minutes for
+    # each answer, is that of a whole function.
+    return AioHttpTransport(use_env_settings=False, connection_timeout=10, read_timeout=30)

@@ -47,6 +47,11 @@ class Running:
         return self.process.wait(PATIENCE)
 
 
+def _hear_interrupts() -> None:
+    """Also where the tests run in the background, as whose children they would be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*arguments: str, log: Path) -> Iterator[Running]:
     """Start it without a terminal; a test that has failed leaves nothing behind either."""
@@ -58,6 +63,7 @@ def running(*arguments: str, log: Path) -> Iterator[Running]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            preexec_fn=_hear_interrupts,
         )
         try:
             yield Running(process, log=log)

@@ -118,7 +118,8 @@ async def _served(folder: StateFolder) -> AsyncIterator[tuple[Services, Log]]:
     settings = Settings(storage=SecretStr(folder.connection()), arm_endpoint=_NOBODYS_ARM)
     async with _opened(settings) as (opened, sessions):
         services = await at_its_time(opened, folder)
-        keeps_real_time = services is opened
+        # Only a clock that was moved is recorded.
+        keeps_real_time = folder.clock_showed() is None
 
         async def log() -> MachineLog:
             servers = await of_servers(services, sessions, keeps_real_time=keeps_real_time)

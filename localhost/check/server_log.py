@@ -1,15 +1,17 @@
 """The log of servers on premises: each keeps a folder for each install and is asked for it over SSH; nothing changes.
 
-1. Asked are registered servers that are enabled and whose host key is known, if a job has asked them for an install
-   whose folder must still be there.
+1. Asked are registered servers that are enabled and whose host key is known, if a run whose folders must still be there
+   has a job of them.
 2. A folder bears the id of its install's request. Only those of a server's own jobs are its installs: others may have
    come with an image or a home folder that was copied.
 3. What was asked for before the oldest of a server's installs is unknown: the server may have been set up anew.
+4. An install counts as of when it was asked for, unless the server says that it was minutes from then: its clock, ours
+   and the app's are never quite the same.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from localhost.check.machine_log import MachineLog
@@ -20,7 +22,7 @@ from shared.application.evidence import LoggedInstall, read_stored
 from shared.application.ports import Services
 from shared.application.start_job import client_request_id
 from shared.domain.machine import MachineType
-from shared.domain.records import Job
+from shared.domain.records import Job, Run
 from shared.errors import UnavailableError
 
 _KEPT_FOR = timedelta(days=29)
@@ -28,8 +30,23 @@ _THERE_AFTER = timedelta(minutes=5)
 _WITHIN = timedelta(seconds=90)
 _MOST_NAMED = 5
 
-_Asked = Mapping[str, datetime]
-"""When each install was asked for, by its request's id."""
+_CLOCKS = timedelta(minutes=3)
+"""How far apart the clocks may be, and what a request takes."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Jobs:
+    """One server's jobs by request: when each was to begin at the soonest, and when some asked for an install."""
+
+    machine_id: str
+    soonest: dict[str, datetime] = field(default_factory=dict)
+    asked: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, run: Run, job: Job) -> None:
+        request = client_request_id(run.id, job.key)
+        self.soonest[request] = job.starting_at or run.starts_at
+        if job.starting_at:
+            self.asked[request] = job.starting_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,40 +61,30 @@ class _Shown:
 async def of_servers(
     services: Services, sessions: ServerSessions, *, keeps_real_time: bool = True
 ) -> MachineLog | None:
-    """What the servers show; None where no job has asked any of them for an install.
+    """What the servers show; None where no run has a job of any.
 
-    Where Muster's clock does not keep real time, an install counts as of when it was asked for.
+    Where Muster's clock does not keep real time, what a server says of its own time is left out.
     """
     now = services.clock.now()
-    asked = await _asked(services, since=now - _KEPT_FOR)
-    if not asked:
+    servers = await _servers(services, since=now - _KEPT_FOR)
+    if not servers:
         return None
 
-    async def show(machine_id: str, own: _Asked) -> _Shown:
+    async def show(jobs: _Jobs) -> _Shown:
         try:
-            begun = await _begun(services, sessions, machine_id)
+            begun = await _begun(services, sessions, jobs.machine_id)
         except (UnavailableError, TimeoutError) as error:
             return _Shown(why=str(error) or "it took too long")
-        there = own.keys() & begun.keys()
-        times = begun if keeps_real_time else own
-        installs = [
-            LoggedInstall(machine_id=machine_id, at=times[one] or own[one], client_request_id=one)
-            for one in sorted(there)
-        ]
-        since = min((own[one] for one in there), default=None)
-        return _Shown(installs=installs, since=since)
+        return _shown(jobs, begun if keeps_real_time else dict.fromkeys(begun))
 
-    found = await gather_bounded(
-        (show(machine_id, own) for machine_id, own in asked.items()), services.limits.connections
-    )
-    shown = dict(zip(asked, found, strict=True))
-    since = {machine.lower(): one.since for machine, one in shown.items() if one.since}
+    found = await gather_bounded(map(show, servers.values()), services.limits.connections)
+    shown = dict(zip(servers, found, strict=True))
 
     def covers(job: Job) -> bool:
-        first = since.get(job.machine_id.lower())
-        if job.machine_type is not MachineType.SERVER or first is None or job.starting_at is None:
+        one = shown.get(job.machine_id.lower())
+        if one is None or one.since is None or job.starting_at is None:
             return False
-        return first <= job.starting_at < now - _THERE_AFTER
+        return one.since <= job.starting_at < now - _THERE_AFTER
 
     return MachineLog(
         source=_source(shown),
@@ -86,17 +93,16 @@ async def of_servers(
     )
 
 
-async def _asked(services: Services, *, since: datetime) -> Mapping[str, _Asked]:
-    """What jobs have asked servers for, by the machine's id."""
+async def _servers(services: Services, *, since: datetime) -> Mapping[str, _Jobs]:
+    """The servers of the runs since then, by their keys."""
     stored = await read_stored(services)
-    asked: dict[str, dict[str, datetime]] = {}
+    servers: dict[str, _Jobs] = {}
     for run in stored.runs:
         for job in stored.jobs_of(run):
-            is_servers = job.machine_type is MachineType.SERVER
-            if is_servers and job.starting_at and job.starting_at > since:
-                own = asked.setdefault(job.machine_id, {})
-                own[client_request_id(run.id, job.key)] = job.starting_at
-    return asked
+            if job.machine_type is MachineType.SERVER and run.starts_at > since:
+                own = servers.setdefault(job.machine_id.lower(), _Jobs(machine_id=job.machine_id))
+                own.add(run, job)
+    return servers
 
 
 async def _begun(
@@ -108,14 +114,28 @@ async def _begun(
         raise UnavailableError("it is not registered any more")
     if not server.enabled:
         raise UnavailableError("it is disabled")
-    if server.host_key is None:
-        # To ask it would pin the key that it shows.
-        raise UnavailableError("its host key is not known")
-    async with asyncio.timeout(_WITHIN.total_seconds()):
-        async with sessions.open(machine_id) as connection:
-            now = services.clock.now()
-            found = await ages(connection)
+    async with asyncio.timeout(_WITHIN.total_seconds()), sessions.to_known(server) as connection:
+        found = await ages(connection)
+        now = services.clock.now()
     return {key: None if age is None else now - age for key, age in found.items()}
+
+
+def _shown(jobs: _Jobs, begun: Mapping[str, datetime | None]) -> _Shown:
+    there = jobs.soonest.keys() & begun.keys()
+    installs = [
+        LoggedInstall(
+            machine_id=jobs.machine_id,
+            at=_about(jobs.soonest[request], begun[request]),
+            client_request_id=request,
+        )
+        for request in sorted(there)
+    ]
+    asked = [at for request, at in jobs.asked.items() if request in there]
+    return _Shown(installs=installs, since=min(asked, default=None))
+
+
+def _about(asked_at: datetime, begun: datetime | None) -> datetime:
+    return begun if begun and abs(begun - asked_at) > _CLOCKS else asked_at
 
 
 def _source(shown: Mapping[str, _Shown]) -> str:

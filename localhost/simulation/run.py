@@ -71,7 +71,7 @@ def _replay(seed: int, options: EvidenceOptions) -> bool:
     print(line(verdict))
     for violation in verdict.violations:
         print(f"  broken: {violation}")
-    return not verdict.violations
+    return not verdict.violations and verdict.is_large
 
 
 def _tried(options: EvidenceOptions) -> Iterator[Verdict]:

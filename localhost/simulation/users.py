@@ -38,7 +38,8 @@ from shared.errors import ConflictError, MusterError, UnavailableError
 
 _AGAIN = (timedelta(seconds=1), timedelta(seconds=15))
 _WAITS = timedelta(seconds=30)
-_TRIES = 60
+_TRIES = 400
+"""More than any outage but the long one lasts."""
 
 Work = Callable[[Services], Awaitable[object]]
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 async def gather_bounded(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     """Await all *calls*, at most *at_once* of them at a time; the first error cancels the others.
 
-    Each call is taken only when its turn comes, so a generator makes none that is not begun.
+    Each call is taken only when its turn comes; the iterable itself must not raise.
     """
     numbered = enumerate(calls)
     results: dict[int, T] = {}

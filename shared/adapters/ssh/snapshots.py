@@ -22,6 +22,8 @@ _MOMENT = re.compile(r"([0-9]{1,10}) ([0-9A-Za-z-]{1,64}) ([0-9]{1,10})")
 _SIZE = re.compile(r"[0-9]{1,10}")
 _CODE = re.compile(rb"([0-9]{1,3})\n?")
 _MOST_LINES = 100_000
+_DRIFT = 60
+"""Seconds that date and uptime may differ by."""
 
 
 class State(StrEnum):
@@ -136,7 +138,7 @@ def parse_snapshots(said: bytes, keys: Sequence[str]) -> Mapping[str, Snapshot]:
 
 
 def parse_ages(said: bytes) -> Mapping[str, timedelta | None]:
-    """How long ago each task of an answer began, or was made if it never did; None if nobody knows.
+    """How long ago each task of an answer began, or was made if it never did; None if nobody knows for certain.
 
     Raises `CommandFailedError` for whatever is no answer about tasks.
     """
@@ -149,7 +151,14 @@ def parse_ages(said: bytes) -> Mapping[str, timedelta | None]:
 
 def _age(facts: _Facts, now: Moment) -> timedelta | None:
     began = facts.moment("began") or Moment.parse(f"{facts.lines.get('made', '')} - 0")
-    return began.before(now) if began else None
+    if began is None:
+        return None
+    age = began.before(now)
+    is_same_boot = began.boot == now.boot
+    if age and is_same_boot and abs(now.date - began.date - age.total_seconds()) > _DRIFT:
+        # The clock was set, or the machine stood still.
+        return None
+    return age
 
 
 def _read(reader: _Reader) -> tuple[Moment, Mapping[str, _Facts]]:

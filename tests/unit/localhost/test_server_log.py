@@ -11,38 +11,32 @@ import pytest
 from localhost.check.machine_log import MachineLog
 from localhost.check.server_log import of_servers
 from shared.adapters.patching.servers.sessions import ServerSessions
+from shared.adapters.ssh.connections import SshConnections
+from shared.application.callers import LOCAL
 from shared.application.invariants import examine
+from shared.application.servers import delete_server, put_server
+from shared.application.start_job import client_request_id
 from shared.domain.machine import MachineType
+from shared.domain.run import Outcome
 from shared.domain.server import Server
 from shared.errors import UnavailableError
-from tests.builders import WINDOW_OPENS, a_machine, a_state
+from tests.builders import CONFIGURATION, WINDOW_OPENS, a_machine, a_server, a_state
 from tests.drill import MINUTE, Drill
-from tests.servers.reaching import registered
 
 SERVER = a_machine("db-1", machine_type=MachineType.SERVER)
 STRANGER = "99999999-9999-5999-9999-999999999999"
-KNOWN = registered(port=22, host_key="ssh-ed25519 AAAA")
+NOW = WINDOW_OPENS + 30 * MINUTE
 
 
 class Servers:
-    """Registered servers that all list the same tasks, each with its age; or that refuse."""
+    """Connections to servers that all list the same tasks, each with its age; or that refuse."""
 
-    def __init__(
-        self,
-        tasks: Mapping[str, timedelta],
-        *,
-        server: Server | None = KNOWN,
-        refusal: Exception | None = None,
-    ) -> None:
+    def __init__(self, tasks: Mapping[str, timedelta], *, refusal: Exception | None = None) -> None:
         self._tasks = tasks
-        self._server = server
         self._refusal = refusal
 
-    async def find(self, _machine_id: str) -> Server | None:
-        return self._server
-
     @asynccontextmanager
-    async def open(self, _machine_id: str) -> AsyncIterator["Servers"]:
+    async def to(self, _server: Server) -> AsyncIterator["Servers"]:
         if self._refusal:
             raise self._refusal
         yield self
@@ -62,8 +56,14 @@ async def patched() -> Drill:
     drill.services = replace(drill.services, patching=drill.fleet, inventory=drill.fleet)
     await drill.configure()
     drill.clock.instant = WINDOW_OPENS - MINUTE
-    await drill.run_until(WINDOW_OPENS + 30 * MINUTE)
+    await drill.run_until(NOW)
+    await register(drill)
     return drill
+
+
+async def register(drill: Drill, **properties: object) -> None:
+    """Put the server into the registry; *properties* replace members of its document."""
+    await put_server(drill.services, SERVER.id, document=a_server(**properties), caller=LOCAL)
 
 
 def tasks_of(drill: Drill) -> dict[str, timedelta]:
@@ -76,9 +76,15 @@ def tasks_of(drill: Drill) -> dict[str, timedelta]:
 
 
 async def log_of(drill: Drill, servers: Servers, **more: bool) -> MachineLog:
-    log = await of_servers(drill.services, cast(ServerSessions, servers), **more)
+    log = await asked(drill, servers, **more)
     assert log
     return log
+
+
+async def asked(drill: Drill, servers: Servers, **more: bool) -> MachineLog | None:
+    connections = cast(SshConnections, servers)
+    sessions = ServerSessions(drill.services.servers, connections, drill.clock)
+    return await of_servers(drill.services, sessions, **more)
 
 
 async def faults(drill: Drill, log: MachineLog) -> list[str]:
@@ -108,17 +114,47 @@ async def test_folder_that_no_job_of_the_server_means_is_none_of_its_installs() 
     assert await faults(drill, log) == []
 
 
+@pytest.mark.parametrize("off", [timedelta(minutes=-2), timedelta(minutes=2)])
+async def test_clocks_that_are_a_little_apart_are_no_fault(off: timedelta) -> None:
+    drill = await patched()
+    ((request, age),) = tasks_of(drill).items()
+    log = await log_of(drill, Servers({request: age + off}))
+    assert [one.at for one in log.installs] == [drill.fleet.installs[0].at]
+
+
 async def test_install_before_the_window_is_found() -> None:
     drill = await patched()
     log = await log_of(drill, Servers({one: timedelta(hours=2) for one in tasks_of(drill)}))
     (fault,) = await faults(drill, log)
-    assert fault.startswith(f"installed at {drill.clock.now() - timedelta(hours=2)}")
+    assert fault.startswith(f"installed at {NOW - timedelta(hours=2)}")
 
 
 async def test_where_time_was_moved_an_install_counts_as_of_its_request() -> None:
     drill = await patched()
     servers = Servers({one: timedelta(hours=2) for one in tasks_of(drill)})
     log = await log_of(drill, servers, keeps_real_time=False)
+    assert await faults(drill, log) == []
+
+
+async def test_install_of_a_job_that_never_asked_for_one_is_found() -> None:
+    drill = Drill([a_state(SERVER, enabled=False)])
+    drill.services = replace(drill.services, patching=drill.fleet, inventory=drill.fleet)
+    await drill.configure()
+    await drill.run_until(NOW)
+    await register(drill)
+    (run,), (job,) = await drill.runs(), await drill.jobs()
+    assert (job.outcome, job.starting_at) == (Outcome.SKIPPED, None)
+    log = await log_of(drill, Servers({client_request_id(run.id, job.key): MINUTE}))
+    assert await faults(drill, log) == ["Skipped, but it was installed."]
+
+
+async def test_spellings_of_one_server_are_one_server() -> None:
+    drill = await patched()
+    static = {"location": "x", "properties": {"maintenanceConfigurationId": CONFIGURATION}}
+    await drill.attach(SERVER.id.upper(), "by-hand", static)
+    await drill.run_until(NOW + timedelta(days=1), step=5 * MINUTE)
+    log = await log_of(drill, Servers(tasks_of(drill)))
+    assert log.source == "1 servers on premises, 2 installs of 29 days"
     assert await faults(drill, log) == []
 
 
@@ -141,41 +177,54 @@ async def test_nothing_is_known_of_a_server_that_was_set_up_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("servers", "why"),
+    ("properties", "why"),
     [
-        pytest.param(Servers({}, server=None), "not registered any more", id="gone"),
         pytest.param(
-            Servers({}, server=registered(port=22, host_key=None)),
-            "its host key is not known",
-            id="to be trusted",
+            {"hostKey": None, "trustOnFirstUse": True}, "Its host key is not known.", id="no key"
         ),
-        pytest.param(
-            Servers({}, server=replace(KNOWN, enabled=False)), "it is disabled", id="disabled"
-        ),
-        pytest.param(
-            Servers({}, refusal=UnavailableError("no route")), "(no route)", id="unreachable"
-        ),
-        pytest.param(Servers({}, refusal=TimeoutError()), "took too long", id="silent"),
+        pytest.param({"enabled": False}, "it is disabled", id="disabled"),
     ],
 )
-async def test_server_that_is_not_asked_is_named_and_proves_nothing(
-    servers: Servers, why: str
+async def test_server_that_must_not_be_asked_is_not(
+    properties: dict[str, object], why: str
 ) -> None:
     drill = await patched()
-    log = await log_of(drill, servers)
-    assert log.source.startswith("0 servers on premises, 0 installs of 29 days; not asked: db-1 (")
-    assert why in log.source
+    await register(drill, **properties)
+    before = await drill.services.servers.get(SERVER.id)
+    log = await log_of(drill, Servers(tasks_of(drill)))
+    assert log.source == f"0 servers on premises, 0 installs of 29 days; not asked: db-1 ({why})"
     assert not any(log.covers(job) for job in await drill.jobs())
+    assert await drill.services.servers.get(SERVER.id) == before
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [(UnavailableError("no route"), "no route"), (TimeoutError(), "it took too long")],
+)
+async def test_server_that_does_not_answer_is_named_and_proves_nothing(
+    refusal: Exception, why: str
+) -> None:
+    drill = await patched()
+    log = await log_of(drill, Servers({}, refusal=refusal))
+    assert log.source == f"0 servers on premises, 0 installs of 29 days; not asked: db-1 ({why})"
+    assert not any(log.covers(job) for job in await drill.jobs())
+
+
+async def test_server_that_was_removed_is_named() -> None:
+    drill = await patched()
+    await delete_server(drill.services, SERVER.id, caller=LOCAL)
+    log = await log_of(drill, Servers(tasks_of(drill)))
+    assert log.source.endswith("not asked: db-1 (it is not registered any more)")
 
 
 async def test_without_jobs_of_servers_there_is_no_log() -> None:
     drill = Drill([a_state()])
     await drill.configure()
     await drill.run_until(WINDOW_OPENS + 15 * MINUTE)
-    assert await of_servers(drill.services, cast(ServerSessions, Servers({}))) is None
+    assert await asked(drill, Servers({})) is None
 
 
 async def test_jobs_whose_folders_may_be_swept_by_now_ask_nobody() -> None:
     drill = await patched()
     drill.clock.instant += timedelta(days=30)
-    assert await of_servers(drill.services, cast(ServerSessions, Servers({}))) is None
+    assert await asked(drill, Servers({})) is None

@@ -44,6 +44,14 @@ class ServerSessions:
                 await self._trust(stored, connection.host_key)
             yield connection
 
+    @asynccontextmanager
+    async def to_known(self, server: Server) -> AsyncIterator[SshConnection]:
+        """A connection to a server whose host key is known; nothing is stored. Raises what `open` does."""
+        if server.host_key is None:
+            raise UnavailableError("Its host key is not known.")
+        async with self._connections.to(server) as connection:
+            yield connection
+
     async def _trust(self, stored: StoredServer, host_key: str) -> None:
         try:
             await self._servers.replace(trusting(stored, host_key, now=self._clock.now()))

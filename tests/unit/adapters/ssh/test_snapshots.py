@@ -257,6 +257,8 @@ def test_a_step_whose_code_can_not_be_read_was_not_run(code: str) -> None:
     [
         pytest.param(("made 9000", BEGAN), seconds(100), id="began on this boot"),
         pytest.param(("made 9000", f"began 9500 {OTHER} 4"), seconds(600), id="on another"),
+        pytest.param((f"began 9000 {BOOT} 0",), None, id="the machine stood still"),
+        pytest.param((f"began 10070 {BOOT} 0",), None, id="the clock was set"),
         pytest.param(("made 9000",), seconds(1100), id="never began"),
         pytest.param(("made 9000", "began"), seconds(1100), id="emptied by a power cut"),
         pytest.param(("made 20000",), None, id="made in what is still to come"),
