@@ -10,7 +10,7 @@ from datetime import datetime
 
 from localhost.simulation.journal import Changed, Journal
 from localhost.simulation.tables import KEY, PARTITION, Entity
-from shared.adapters.storage.agenda import AGENDA, CONFIGURATIONS
+from shared.adapters.storage.agenda import AGENDA, CONFIGURATIONS, CORRECTIONS
 from shared.adapters.storage.codec import instant
 from shared.adapters.storage.jobs import JOBS
 from shared.adapters.storage.runs import RUNS
@@ -36,8 +36,14 @@ class Watch:
             self._see_job(before, after)
         elif table == RUNS and after is not None and "status" in after:
             self._see_run(before, after)
-        elif table == AGENDA and after is not None and after[PARTITION] == CONFIGURATIONS:
+        elif table == AGENDA and after is not None:
+            self._see_entry(after[PARTITION])
+
+    def _see_entry(self, partition: str) -> None:
+        if partition == CONFIGURATIONS:
             self.runs_changed()
+        elif partition == CORRECTIONS:
+            self.word_awaited()
 
     def _see_job(self, before: Entity | None, after: Entity) -> None:
         state = _state(after)
