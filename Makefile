@@ -19,7 +19,7 @@ serve: .venv/.ready  ## keep it running on 127.0.0.1:7071 (PORT= changes it, TLS
 	@$(BIN)/python -m localhost serve --port $(PORT) $(if $(filter 1,$(TLS)),--tls) $(ARGS)
 
 test: .venv/.ready  ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist worksteal
 
 check: .venv/.ready  ## format, lint, types, layers
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

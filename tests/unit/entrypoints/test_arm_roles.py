@@ -106,7 +106,11 @@ def _paths(route: Route) -> list[str]:
     steps = "/".join(
         next(names) if step.startswith("{") else step for step in route.steps.split("/")
     )
-    return [f"{PARENTS[place]}/providers/{route.provider}/{steps}" for place in route.places]
+    return [
+        f"{parent}/providers/{route.provider}/{steps}"
+        for place, parent in PARENTS.items()
+        if place in route.places
+    ]
 
 
 CASES = [
