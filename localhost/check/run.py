@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from localhost.check.machine_log import MachineLog, of_file, of_local_azure, of_reports
-from localhost.check.server_log import of_servers
+from localhost.check.server_log import CLOCKS_APART, MOVED_CLOCK, of_servers
 from localhost.clocks import ManualClock
 from localhost.errors import LocalhostError
 from localhost.serve.state_folder import StateFolder
@@ -119,11 +119,10 @@ async def _served(folder: StateFolder) -> AsyncIterator[tuple[Services, Log]]:
     async with _opened(settings) as (opened, sessions):
         services = await at_its_time(opened, folder)
         # Only a clock that was moved is recorded.
-        keeps_real_time = folder.clock_showed() is None
+        apart = MOVED_CLOCK if folder.clock_showed() else CLOCKS_APART
 
         async def log() -> MachineLog:
-            servers = await of_servers(services, sessions, keeps_real_time=keeps_real_time)
-            return of_file(folder.calls).beside(servers)
+            return of_file(folder.calls).beside(await of_servers(services, sessions, apart=apart))
 
         yield services, log
 

@@ -30,8 +30,10 @@ _THERE_AFTER = timedelta(minutes=5)
 _WITHIN = timedelta(seconds=90)
 _MOST_NAMED = 5
 
-_CLOCKS = timedelta(minutes=3)
-"""How far apart the clocks may be, and what a request takes."""
+CLOCKS_APART = timedelta(minutes=3)
+"""How far a server's clock and the app's may be apart, what a request takes included."""
+MOVED_CLOCK = timedelta.max
+"""The same where the app's time was moved: what servers say of theirs tells nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,12 +61,9 @@ class _Shown:
 
 
 async def of_servers(
-    services: Services, sessions: ServerSessions, *, keeps_real_time: bool = True
+    services: Services, sessions: ServerSessions, *, apart: timedelta = CLOCKS_APART
 ) -> MachineLog | None:
-    """What the servers show; None where no run has a job of any.
-
-    Where Muster's clock does not keep real time, what a server says of its own time is left out.
-    """
+    """What the servers show, whose clocks may be *apart* from the app's; None where no run has a job of any."""
     now = services.clock.now()
     servers = await _servers(services, since=now - _KEPT_FOR)
     if not servers:
@@ -75,7 +74,7 @@ async def of_servers(
             begun = await _begun(services, sessions, jobs.machine_id)
         except (UnavailableError, TimeoutError) as error:
             return _Shown(why=str(error) or "it took too long")
-        return _shown(jobs, begun if keeps_real_time else dict.fromkeys(begun))
+        return _shown(jobs, begun, apart=apart)
 
     found = await gather_bounded(map(show, servers.values()), services.limits.connections)
     shown = dict(zip(servers, found, strict=True))
@@ -120,12 +119,12 @@ async def _begun(
     return {key: None if age is None else now - age for key, age in found.items()}
 
 
-def _shown(jobs: _Jobs, begun: Mapping[str, datetime | None]) -> _Shown:
+def _shown(jobs: _Jobs, begun: Mapping[str, datetime | None], *, apart: timedelta) -> _Shown:
     there = jobs.soonest.keys() & begun.keys()
     installs = [
         LoggedInstall(
             machine_id=jobs.machine_id,
-            at=_about(jobs.soonest[request], begun[request]),
+            at=_at(jobs.soonest[request], begun[request], apart=apart),
             client_request_id=request,
         )
         for request in sorted(there)
@@ -134,8 +133,8 @@ def _shown(jobs: _Jobs, begun: Mapping[str, datetime | None]) -> _Shown:
     return _Shown(installs=installs, since=min(asked, default=None))
 
 
-def _about(asked_at: datetime, begun: datetime | None) -> datetime:
-    return begun if begun and abs(begun - asked_at) > _CLOCKS else asked_at
+def _at(asked_at: datetime, begun: datetime | None, *, apart: timedelta) -> datetime:
+    return begun if begun and abs(begun - asked_at) > apart else asked_at
 
 
 def _source(shown: Mapping[str, _Shown]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from localhost.azure.faults import Faults
 from localhost.check.machine_log import MachineLog
-from localhost.check.server_log import of_servers
+from localhost.check.server_log import MOVED_CLOCK, of_servers
 from shared import bootstrap
 from shared.application.invariants import Evidence, LoggedInstall, violations
 from shared.application.ports import Services
@@ -116,7 +116,7 @@ async def told_by_servers(services: Services) -> MachineLog:
     """What the servers say themselves; the drill's minutes are shorter than theirs."""
     sessions = bootstrap.server_sessions(bootstrap.settings(), services.servers, services.clock)
     async with sessions as opened:
-        log = await of_servers(services, opened, keeps_real_time=False)
+        log = await of_servers(services, opened, apart=MOVED_CLOCK)
     assert log
     return log
 

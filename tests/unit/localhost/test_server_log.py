@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from localhost.check.machine_log import MachineLog
-from localhost.check.server_log import of_servers
+from localhost.check.server_log import MOVED_CLOCK, of_servers
 from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.adapters.ssh.connections import SshConnections
 from shared.application.callers import LOCAL
@@ -75,13 +75,13 @@ def tasks_of(drill: Drill) -> dict[str, timedelta]:
     }
 
 
-async def log_of(drill: Drill, servers: Servers, **more: bool) -> MachineLog:
+async def log_of(drill: Drill, servers: Servers, **more: timedelta) -> MachineLog:
     log = await asked(drill, servers, **more)
     assert log
     return log
 
 
-async def asked(drill: Drill, servers: Servers, **more: bool) -> MachineLog | None:
+async def asked(drill: Drill, servers: Servers, **more: timedelta) -> MachineLog | None:
     connections = cast(SshConnections, servers)
     sessions = ServerSessions(drill.services.servers, connections, drill.clock)
     return await of_servers(drill.services, sessions, **more)
@@ -132,7 +132,7 @@ async def test_install_before_the_window_is_found() -> None:
 async def test_where_time_was_moved_an_install_counts_as_of_its_request() -> None:
     drill = await patched()
     servers = Servers({one: timedelta(hours=2) for one in tasks_of(drill)})
-    log = await log_of(drill, servers, keeps_real_time=False)
+    log = await log_of(drill, servers, apart=MOVED_CLOCK)
     assert await faults(drill, log) == []
 
 
