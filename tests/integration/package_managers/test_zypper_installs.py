@@ -4,18 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.adapters.package_managers.manager import INSTALL
 from shared.adapters.package_managers.zypper import Zypper
-from tests.servers.repositories.rpm_content import Package
 from tests.servers.repositories.rpm_servers import (
-    FOLDER,
-    begin,
     begin_install,
     carry_out,
     fill,
     install,
     let_go,
-    offer,
     packages,
 )
 from tests.servers.server import ThrowAwayServer
@@ -136,69 +131,6 @@ def test_a_package_whose_last_script_fails_is_installed_and_said(server: ThrowAw
     done = install(server, ZYPPER, "fails-after.noarch=2.0-1", "weighty.noarch=2.0-1")
     assert done.packages == {"fails-after.noarch": ["2.0-1"], "weighty.noarch": ["2.0-1"]}
     assert "%post of fails-after-2.0-1.noarch" in ZYPPER.problem(done.outputs)
-
-
-# --- locks ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(("/usr/bin/zypper", "-n", "update", "slow"), id="zypper"),
-        pytest.param(
-            ("/usr/bin/rpm", "-U", "--nosignature", f"{FOLDER}/updates/slow-2.0-1.noarch.rpm"),
-            id="rpm",
-        ),
-    ],
-)
-def test_a_lock_of_another_process_is_recognised_and_nothing_is_done(
-    server: ThrowAwayServer, words: tuple[str, ...]
-) -> None:
-    other = begin(server, words)
-    refused = install(server, ZYPPER, "plain.noarch=1.1-1")
-    output = refused.outputs[INSTALL]
-    assert refused.packages == {}
-    assert output.code != 0
-    said = output.stdout + output.stderr
-    assert any(one in said for one in ZYPPER.locked)
-    assert not any(one in said for one in ZYPPER.began)
-    assert "lock" in ZYPPER.problem(refused.outputs)
-    let_go(server)
-    other.communicate()
-    assert packages(server)["slow.noarch"] == ["2.0-1"]
-    done = install(server, ZYPPER, "plain.noarch=1.1-1")
-    assert done.packages == {"plain.noarch": ["1.1-1"]}
-
-
-ASKS_RPM = "rpm --upgrade --nosignature /srv/repositories/updates/grave-1.0.1-1.noarch.rpm"
-ASKS_ZYPPER = "zypper --non-interactive update better"
-
-
-@pytest.mark.parametrize(
-    ("package", "reason"),
-    [
-        pytest.param(Package(name="plain", version="3.0", before=ASKS_RPM), "%prein", id="before"),
-        pytest.param(Package(name="plain", version="3.0", after=ASKS_RPM), "%post", id="after"),
-        pytest.param(
-            Package(name="plain", version="3.0", after=f"{ASKS_RPM}; exit 0"), "", id="in vain"
-        ),
-        pytest.param(
-            Package(name="plain", version="3.0", after=ASKS_ZYPPER), "%post", id="zypper in zypper"
-        ),
-    ],
-)
-def test_a_lock_that_a_script_asks_for_is_not_held_by_another_process(
-    server: ThrowAwayServer, package: Package, reason: str
-) -> None:
-    offer(server, "zypper", package)
-    carry_out(server, ZYPPER.assess()[0])
-    done = install(server, ZYPPER, "plain.noarch=3.0-1")
-    said = done.outputs[INSTALL].stdout + done.outputs[INSTALL].stderr
-    assert any(one in said for one in ZYPPER.locked)
-    # So the step is not repeated, nor the script.
-    assert any(one in said for one in ZYPPER.began)
-    told = ZYPPER.problem(done.outputs)
-    assert (f"the script {reason} of plain-3.0-1.noarch failed" in told) if reason else told == ""
 
 
 # --- deaths ---------------------------------------------------------------------------------------
