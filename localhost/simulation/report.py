@@ -34,9 +34,9 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
 
 def broken(verdict: Verdict) -> Iterator[str]:
     """What a seed broke, and how to replay it."""
-    for violation in verdict.violations:
-        yield f"seed {verdict.seed}: {violation}"
-    if verdict.violations:
+    for problem in verdict.problems:
+        yield f"seed {verdict.seed}: {problem}"
+    if verdict.problems:
         yield f"Replay it: .venv/bin/python -m localhost evidence --seed {verdict.seed} --trace"
 
 

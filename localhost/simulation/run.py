@@ -51,7 +51,6 @@ def run_evidence(options: EvidenceOptions) -> bool:
         verdicts = list(_tried(options))
         calendar = run_calendar() if options.calendar else None
     shown = [text for verdict in _first_broken(verdicts) for text in broken(verdict)]
-    shown += [f"too small: {line(verdict)}" for verdict in verdicts if not verdict.is_large]
     lines = [*shown, *table(verdicts)]
     if calendar:
         lines += [*calendar.differences[:_LONGEST_SHOWN], f"calendar: {calendar}"]
@@ -60,7 +59,7 @@ def run_evidence(options: EvidenceOptions) -> bool:
         print(text)
     if options.write:
         options.write.write_text(_page(options, lines), encoding="utf-8")
-    is_broken = any(verdict.violations or not verdict.is_large for verdict in verdicts)
+    is_broken = any(verdict.problems for verdict in verdicts)
     return not is_broken and (calendar is None or calendar.holds)
 
 
@@ -69,9 +68,9 @@ def _replay(seed: int, options: EvidenceOptions) -> bool:
     if options.trace:
         print("\n".join(verdict.trace))
     print(line(verdict))
-    for violation in verdict.violations:
-        print(f"  broken: {violation}")
-    return not verdict.violations and verdict.is_large
+    for problem in verdict.problems:
+        print(f"  broken: {problem}")
+    return not verdict.problems
 
 
 def _tried(options: EvidenceOptions) -> Iterator[Verdict]:
@@ -79,7 +78,7 @@ def _tried(options: EvidenceOptions) -> Iterator[Verdict]:
     seeds = range(options.first, options.first + options.seeds)
     with multiprocessing.get_context("fork").Pool(initializer=_be_quick) as pool:
         for done, verdict in enumerate(pool.imap(_try, seeds), start=1):
-            if verdict.violations:
+            if verdict.problems:
                 print(line(verdict), flush=True)
             if done % 50 == 0:
                 print(f"{done} of {len(seeds)} seeds", flush=True)
@@ -97,7 +96,7 @@ def _try(seed: int) -> Verdict:
 
 
 def _first_broken(verdicts: list[Verdict]) -> list[Verdict]:
-    return [verdict for verdict in verdicts if verdict.violations][:_LONGEST_SHOWN]
+    return [verdict for verdict in verdicts if verdict.problems][:_LONGEST_SHOWN]
 
 
 def _page(options: EvidenceOptions, lines: list[str]) -> str:

@@ -56,13 +56,14 @@ class Verdict:
     trace: tuple[str, ...]
 
     @property
-    def is_large(self) -> bool:
-        """Whether there was as much of everything as there has to be in each seed."""
-        return (
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it: broken rules, or less of something than there has to be in each seed."""
+        is_large = (
             self.configurations >= CONFIGURATIONS
             and self.machines >= MACHINES
             and self.occurrences >= OCCURRENCES
         )
+        return self.violations if is_large else (*self.violations, "It is too small.")
 
 
 def try_seed(seed: int) -> Verdict:
