@@ -16,7 +16,7 @@ import aiohttp
 
 from localhost.azure.calls import Call
 from localhost.evidence import logged, read_call, read_calls
-from shared.application.evidence import Evidence, LoggedInstall, read_stored
+from shared.application.evidence import Evidence, LoggedInstall, Stored
 from shared.application.ports import Services
 from shared.application.start_job import client_request_id
 from shared.domain.machine import MachineType
@@ -84,9 +84,9 @@ def of_calls(calls: Sequence[Call], *, source: str) -> MachineLog:
     return MachineLog(source=shown, installs=installs, covers=_asked_since(since))
 
 
-async def of_reports(services: Services) -> MachineLog:
-    """From Resource Graph: the installs that bear the activity id of a job."""
-    now, stored = services.clock.now(), await read_stored(services)
+async def of_reports(services: Services, stored: Stored) -> MachineLog:
+    """From Resource Graph: the installs that bear the activity id of a stored job."""
+    now = services.clock.now()
     jobs = {
         job.activity_id.lower(): (client_request_id(run.id, job.key), job)
         for run in stored.runs

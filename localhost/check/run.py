@@ -22,6 +22,7 @@ from localhost.errors import LocalhostError
 from localhost.serve.state_folder import StateFolder
 from shared.adapters.clock import SystemClock
 from shared.adapters.patching.servers.sessions import ServerSessions
+from shared.application.evidence import read_stored
 from shared.application.invariants import examine
 from shared.application.ports import Services
 from shared.application.verdict import Kind, Verdict
@@ -107,8 +108,9 @@ async def _system(options: CheckOptions) -> AsyncIterator[tuple[Services, Log]]:
 
         async def log() -> MachineLog:
             local = await of_local_azure(settings.arm_endpoint) if settings.arm_is_local else None
-            azure = local or await of_reports(services)
-            return azure.beside(await of_servers(services, sessions))
+            stored = await read_stored(services)
+            azure = local or await of_reports(services, stored)
+            return azure.beside(await of_servers(services, stored, sessions=sessions))
 
         yield services, log
 
@@ -122,7 +124,9 @@ async def _served(folder: StateFolder) -> AsyncIterator[tuple[Services, Log]]:
         apart = MOVED_CLOCK if folder.clock_showed() else CLOCKS_APART
 
         async def log() -> MachineLog:
-            return of_file(folder.calls).beside(await of_servers(services, sessions, apart=apart))
+            stored = await read_stored(services)
+            servers = await of_servers(services, stored, sessions=sessions, apart=apart)
+            return of_file(folder.calls).beside(servers)
 
         yield services, log
 

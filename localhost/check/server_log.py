@@ -18,7 +18,7 @@ from localhost.check.machine_log import MachineLog
 from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.adapters.ssh.detached import ages
 from shared.application.concurrency import gather_bounded
-from shared.application.evidence import LoggedInstall, read_stored
+from shared.application.evidence import LoggedInstall, Stored
 from shared.application.ports import Services
 from shared.application.start_job import client_request_id
 from shared.domain.machine import MachineType
@@ -61,11 +61,15 @@ class _Shown:
 
 
 async def of_servers(
-    services: Services, sessions: ServerSessions, *, apart: timedelta = CLOCKS_APART
+    services: Services,
+    stored: Stored,
+    *,
+    sessions: ServerSessions,
+    apart: timedelta = CLOCKS_APART,
 ) -> MachineLog | None:
-    """What the servers show, whose clocks may be *apart* from the app's; None where no run has a job of any."""
+    """What the servers of stored jobs show, whose clocks may be *apart* from the app's; None where there is none."""
     now = services.clock.now()
-    servers = await _servers(services, since=now - _KEPT_FOR)
+    servers = _servers(stored, since=now - _KEPT_FOR)
     if not servers:
         return None
 
@@ -92,9 +96,8 @@ async def of_servers(
     )
 
 
-async def _servers(services: Services, *, since: datetime) -> Mapping[str, _Jobs]:
+def _servers(stored: Stored, *, since: datetime) -> Mapping[str, _Jobs]:
     """The servers of the runs since then, by their keys."""
-    stored = await read_stored(services)
     servers: dict[str, _Jobs] = {}
     for run in stored.runs:
         for job in stored.jobs_of(run):

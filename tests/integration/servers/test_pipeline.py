@@ -12,6 +12,7 @@ from localhost.azure.faults import Faults
 from localhost.check.machine_log import MachineLog
 from localhost.check.server_log import MOVED_CLOCK, of_servers
 from shared import bootstrap
+from shared.application.evidence import read_stored
 from shared.application.invariants import Evidence, LoggedInstall, violations
 from shared.application.ports import Services
 from tests.builders import WINDOW_OPENS, a_configuration, a_scope
@@ -116,7 +117,8 @@ async def told_by_servers(services: Services) -> MachineLog:
     """What the servers say themselves; the drill's minutes are shorter than theirs."""
     sessions = bootstrap.server_sessions(bootstrap.settings(), services.servers, services.clock)
     async with sessions as opened:
-        log = await of_servers(services, opened, apart=MOVED_CLOCK)
+        stored = await read_stored(services)
+        log = await of_servers(services, stored, sessions=opened, apart=MOVED_CLOCK)
     assert log
     return log
 

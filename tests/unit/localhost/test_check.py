@@ -15,7 +15,7 @@ from localhost.serve.state_folder import StateFolder
 from shared.adapters.memory.clock import MemoryClock
 from shared.adapters.memory.services import services as memory_services
 from shared.adapters.storage.runs import RUNS
-from shared.application.evidence import LoggedInstall
+from shared.application.evidence import LoggedInstall, read_stored
 from shared.application.invariants import examine
 from shared.application.verdict import Kind, Verdict
 from shared.domain.machine import MachineType
@@ -171,12 +171,12 @@ def test_local_log_covers(job: Job, expected: bool) -> None:
 )
 async def test_reports_cover(job: Job, expected: bool) -> None:
     services = memory_services(MemoryClock(WINDOW_OPENS + timedelta(days=2, minutes=5)))
-    assert (await of_reports(services)).covers(job) is expected
+    assert (await of_reports(services, await read_stored(services))).covers(job) is expected
 
 
 async def test_reports_are_matched_by_activity_id() -> None:
     drill = await finished()
-    log = await of_reports(drill.services)
+    log = await of_reports(drill.services, await read_stored(drill.services))
     assert {one.client_request_id for one in log.installs} == {
         one.client_request_id for one in drill.evidence().installs
     }
@@ -188,7 +188,7 @@ async def test_reports_are_matched_by_activity_id() -> None:
 async def test_install_that_somebody_else_asked_for_is_counted_and_held_against_nobody() -> None:
     drill = await finished()
     drill.fleet.installs.append(replace(drill.fleet.installs[0], activity_id="somebody's"))
-    log = await of_reports(drill.services)
+    log = await of_reports(drill.services, await read_stored(drill.services))
     assert "2 of jobs and 1 of others" in log.source
     assert (await examine(drill.services, log.evidence())).violations == []
 

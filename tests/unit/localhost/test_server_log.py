@@ -13,6 +13,7 @@ from localhost.check.server_log import MOVED_CLOCK, of_servers
 from shared.adapters.patching.servers.sessions import ServerSessions
 from shared.adapters.ssh.connections import SshConnections
 from shared.application.callers import LOCAL
+from shared.application.evidence import read_stored
 from shared.application.invariants import examine
 from shared.application.servers import delete_server, put_server
 from shared.application.start_job import client_request_id
@@ -84,7 +85,8 @@ async def log_of(drill: Drill, servers: Servers, **more: timedelta) -> MachineLo
 async def asked(drill: Drill, servers: Servers, **more: timedelta) -> MachineLog | None:
     connections = cast(SshConnections, servers)
     sessions = ServerSessions(drill.services.servers, connections, drill.clock)
-    return await of_servers(drill.services, sessions, **more)
+    stored = await read_stored(drill.services)
+    return await of_servers(drill.services, stored, sessions=sessions, **more)
 
 
 async def faults(drill: Drill, log: MachineLog) -> list[str]:
