@@ -190,21 +190,20 @@ def _credential(settings: Settings) -> AsyncTokenCredential:
 def _storage(
     settings: Settings, credential: AsyncTokenCredential
 ) -> tuple[TableServiceClient, QueueServiceClient]:
-    transports = [_transport(), _transport()]
     connection = settings.storage.get_secret_value()
     if connection:
         return (
-            TableServiceClient.from_connection_string(connection, transport=transports[0]),
+            TableServiceClient.from_connection_string(connection, transport=_transport()),
             QueueServiceClient.from_connection_string(
-                connection, transport=transports[1], **_QUEUE_RETRIES
+                connection, transport=_transport(), **_QUEUE_RETRIES
             ),
         )
     return (
-        TableServiceClient(settings.table_endpoint, credential=credential, transport=transports[0]),
+        TableServiceClient(settings.table_endpoint, credential=credential, transport=_transport()),
         QueueServiceClient(
             settings.queue_endpoint,
             credential=credential,
-            transport=transports[1],
+            transport=_transport(),
             **_QUEUE_RETRIES,
         ),
     )
