@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from shared.adapters.package_managers.manager import UnreadableError
 from shared.adapters.package_managers.rpm import (
+    failed_scripts,
     last_line,
+    line_with,
     read_name,
     read_nevra,
     read_version,
@@ -47,7 +49,6 @@ _ROW = 5  # name, architecture, version, repository, size; its unit is a word of
 _PROBLEM = re.compile(r"^ *Problem(?: \d+)?: (.+(?:\n +- .+)*)$", re.MULTILINE)
 _DETAIL = re.compile(r"\n +- ")
 _GONE = re.compile(r"^No match for argument: (.+)$", re.MULTILINE)
-_SCRIPT = re.compile(r"%(\w+)\(([^\s()]+)\) scriptlet failed, exit status (\d+)")
 _FAILED = re.compile(r"^error: (\S+): install failed$", re.MULTILINE)
 _ERROR = re.compile(r"^(?:Error|Transaction failed): (.+(?:\n +\S.*)*)$", re.MULTILINE)
 _SPACE = re.compile(r"^.*(?:No space left on device|more space needed on).*$", re.MULTILINE)
@@ -167,10 +168,7 @@ def _reasons(output: Output) -> tuple[str, ...]:
         return (f"the disk is full: {full[0].strip()}",)
     if lock := _lock(output, said):
         return (f"another process holds the package manager's lock: {lock}",)
-    found = [
-        f"the script %{kind} of {name} failed ({code})"
-        for kind, name, code in _SCRIPT.findall(said)
-    ]
+    found = failed_scripts(said)
     found += [f"{name} was not installed" for name in _FAILED.findall(said)]
     found += [_DETAIL.sub(", ", text) for text in _PROBLEM.findall(said)]
     found += [f"{name} can't be had any more" for name in _GONE.findall(said)]
@@ -183,5 +181,4 @@ def _lock(output: Output, said: str) -> str:
     """The line that says so where another process holds the lock; a script that asks for it is told the same."""
     if output.code == 0 or any(text in said for text in BEGAN):
         return ""
-    lines = (line.strip() for line in said.splitlines())
-    return next((line for line in lines if any(text in line for text in LOCKED)), "")
+    return line_with(LOCKED, said)

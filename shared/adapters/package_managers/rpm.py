@@ -19,6 +19,7 @@ _ARCHITECTURE = r"[a-z][a-z0-9_]*"
 _FULL_NAME = re.compile(rf"{_NAME}\.{_ARCHITECTURE}")
 _VERSION = re.compile(_EVR)
 _NEVRA = re.compile(rf"({_NAME})-({_EVR})\.({_ARCHITECTURE})")
+_SCRIPT = re.compile(r"%(\w+)\(([^\s()]+)\) scriptlet failed, exit status (\d+)")
 _SEGMENT = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 # A local file, which rpm's tools would take in place of a package of a repository.
 _FILE = ".rpm"
@@ -49,6 +50,20 @@ def several(clauses: Iterable[str]) -> tuple[str, ...]:
     found = [*dict.fromkeys(clause.strip().rstrip(".")[:_LENGTH] for clause in clauses)]
     more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
     return (*found[:_NAMED], *more)
+
+
+def failed_scripts(said: str) -> list[str]:
+    """The scripts of packages that rpm says have failed, in clauses."""
+    return [
+        f"the script %{kind} of {name} failed ({code})"
+        for kind, name, code in _SCRIPT.findall(said)
+    ]
+
+
+def line_with(texts: Sequence[str], said: str) -> str:
+    """The first line that holds one of *texts*; empty if none does."""
+    lines = (line.strip() for line in said.splitlines())
+    return next((line for line in lines if any(text in line for text in texts)), "")
 
 
 def last_line(output: Output) -> str:

@@ -12,7 +12,9 @@ from xml.etree import ElementTree as Xml
 
 from shared.adapters.package_managers.manager import UnreadableError
 from shared.adapters.package_managers.rpm import (
+    failed_scripts,
     last_line,
+    line_with,
     order,
     read_name,
     read_version,
@@ -68,7 +70,6 @@ _BRINGING = frozenset(
 _SPOKEN = ("message", "prompt")
 _PATCH_ROW = re.compile(r"!\w* *\| *(\S+) *\| *patch *\|.*")
 _CONFLICT = re.compile(r" +conflicts: (?:(\w+):)?([^ <>=:]+)(?: (?:<|<=|=) \S+)?")
-_SCRIPT = re.compile(r"%(\w+)\(([^\s()]+)\) scriptlet failed, exit status (\d+)")
 _BROKEN = re.compile(r"^Installation of (\S+) failed:", re.MULTILINE)
 _PROBLEM = re.compile(r"^ *Problem(?: \d+)?: (.+)$", re.MULTILINE)
 _SPACE = re.compile(r"^.*(?:No space left on device|disk space).*$", re.MULTILINE)
@@ -182,10 +183,7 @@ def problems(output: Output) -> tuple[str, ...]:
         return (f"the disk is full: {full[0].strip()}",)
     if lock := _lock(output, said):
         return (f"another process holds the package manager's lock: {lock}",)
-    found = [
-        f"the script %{kind} of {name} failed ({code})"
-        for kind, name, code in _SCRIPT.findall(said)
-    ]
+    found = failed_scripts(said)
     found += [f"{name} was not installed" for name in _BROKEN.findall(said)]
     found += _PROBLEM.findall(said)
     if found or errors:
@@ -210,8 +208,7 @@ def _lock(output: Output, said: str) -> str:
     """The line that says so where another process holds the lock; a script that asks for it is told the same."""
     if output.code in SUCCESS or any(text in output.stdout for text in BEGAN):
         return ""
-    lines = (line.strip() for line in said.splitlines())
-    return next((line for line in lines if any(text in line for text in LOCKED)), "")
+    return line_with(LOCKED, said)
 
 
 def twice(packages: Mapping[str, frozenset[str]], beside: Output) -> tuple[str, ...]:
