@@ -8,11 +8,11 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+from typing import Any, TypeVar
 
 from benchmarks.estate import Plan
 from benchmarks.measure_estate import Measured, measure
@@ -20,25 +20,41 @@ from benchmarks.report import print_estate, print_growth
 from benchmarks.single_run import measure_single_run
 
 _ENDED = 128 + signal.SIGTERM
+_Result = TypeVar("_Result")
 
 
 def main() -> int:
     """Read the command line and measure; the exit code."""
-    signal.signal(signal.SIGTERM, _end)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--machines", type=int, default=2000)
     _add_estate(parser)
     arguments = parser.parse_args()
     if arguments.measure == "estate":
-        return 0 if all(one.is_sound for one in asyncio.run(_measure_estate(arguments))) else 1
-    asyncio.run(measure_single_run(arguments.machines))
+        return 0 if all(one.is_sound for one in _run(_measure_estate(arguments))) else 1
+    _run(measure_single_run(arguments.machines))
     return 0
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave all contexts, which end what they have started; undisturbed by another signal."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(_ENDED)
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run it; SIGTERM leaves all its contexts, which end what they have started, and then this process.
+
+    The signal is heard between two steps: never in the midst of starting a process, which nobody would end.
+    """
+
+    async def until_ended() -> _Result:
+        loop, working = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+        def end() -> None:
+            loop.add_signal_handler(signal.SIGTERM, lambda: None)  # another one disturbs nothing
+            working.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, end)
+        return await working
+
+    try:
+        return asyncio.run(until_ended())
+    except asyncio.CancelledError:
+        raise SystemExit(_ENDED) from None
 
 
 def _add_estate(parser: argparse.ArgumentParser) -> None:

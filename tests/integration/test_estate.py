@@ -36,7 +36,7 @@ PLAN = Plan(
     in_flight=60,
     install_minutes="1:4",
 )
-REAL_LIMIT = 120.0
+REAL_LIMIT = 300.0
 MOST = 1.2
 
 
@@ -111,7 +111,6 @@ def test_exit_code_says_whether_the_estate_was_sound(
     monkeypatch.setattr(benchmarks.__main__, "measure", measured)
     monkeypatch.setattr(benchmarks.__main__, "print_estate", lambda one: None)
     monkeypatch.setattr(sys, "argv", ["benchmarks", "estate", "--baseline", "0"])
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     assert benchmarks.__main__.main() == code
 
 
@@ -139,8 +138,9 @@ def _all_children(parent: int) -> list[int]:
 
 
 def _children(parent: int) -> list[int]:
-    tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    # Whoever starts a process here is the main thread.
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+    return [int(child) for child in children.split()]
 
 
 async def test_estate_is_patched_by_two_hosts_in_spite_of_faults(
