@@ -12,7 +12,8 @@ from pathlib import Path
 
 from localhost.stage import ROOT
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds, for a whole program on a machine that has much else to do."""
 
 
 class Running:
@@ -24,15 +25,17 @@ class Running:
 
     @property
     def output(self) -> str:
-        return self._log.read_text(encoding="utf-8")
+        # While it is being written, it may end in the middle of a character.
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, pattern: str) -> str:
         """What the pattern's group matches in the output, as soon as it does."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
+            has_ended = self.process.poll() is not None
             if found := re.search(pattern, self.output):
                 return found[1]
-            assert self.process.poll() is None, self.output
+            assert not has_ended, self.output
             time.sleep(0.05)
         raise AssertionError(f"no {pattern!r} in:\n{self.output}")
 
@@ -96,5 +99,5 @@ def is_running(pid: int) -> bool:
     """A zombie that nobody has waited for is gone all the same."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

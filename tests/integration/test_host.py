@@ -50,7 +50,7 @@ class App:
     @asynccontextmanager
     async def host(self, clock: Clock, *, port: int = 0) -> AsyncIterator[Host]:
         """A host of the app with its two main queues in place."""
-        queues = {"visibilityTimeout": "00:00:30", "maxDequeueCount": 3}
+        queues = {"visibilityTimeout": "00:10:00", "maxDequeueCount": 3}
         extensions = {"http": {"routePrefix": "v1"}, "queues": queues}
         document = json.dumps({"version": "2.0", "extensions": extensions})
         (self.folder / "host.json").write_text(document, encoding="utf-8")
@@ -146,7 +146,7 @@ async def test_pump_retries_without_waiting_and_ends_in_the_poison_function(
         raise RuntimeError("as planned")
 
     app.on_order = fail
-    async with app.host(clock) as host, asyncio.timeout(10):
+    async with app.host(clock) as host, asyncio.timeout(60):
         await app.send("orders", "tea")
         await host.pump()
     assert app.log == ["order tea"] * 3 + ["buried tea"]
@@ -233,13 +233,15 @@ async def test_run_serves_timers_and_queues_until_cancelled(app: App) -> None:
 
     app.on_tick, app.on_order = order_tea, note
     clock = ScaledClock(NOON, origin=datetime.now(UTC), speed=600)
-    async with app.host(clock) as host, asyncio.timeout(10):
+    async with app.host(clock) as host, asyncio.timeout(60):
         running = asyncio.create_task(host.run())
         await ordered.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert app.log[:2] == ["tick", "order tea"]
+    # Time goes on meanwhile: before the order comes there may have been more than one tick.
+    assert app.log[0] == "tick"
+    assert "order tea" in app.log
 
 
 async def test_what_runs_when_the_host_stops_may_end(app: App) -> None:
@@ -252,7 +254,7 @@ async def test_what_runs_when_the_host_stops_may_end(app: App) -> None:
 
     app.on_tick = take_a_moment
     clock = ScaledClock(NOON, origin=datetime.now(UTC), speed=600)
-    async with app.host(clock) as host, asyncio.timeout(10):
+    async with app.host(clock) as host, asyncio.timeout(60):
         running = asyncio.create_task(host.run())
         await started.wait()
         running.cancel()

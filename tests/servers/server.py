@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from socket import socket
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import Literal, Self
 
 from shared.adapters.ssh.commands import Output
@@ -29,7 +29,7 @@ from tests.servers.login import SSHD_CONFIG, client_key, new_key
 from tests.servers.machine import PLAIN, SSHD, STATE
 from tests.servers.os_releases import OS_RELEASES, Family
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 _SUDOERS = Path(__file__).parents[2] / "infra" / "sudoers"
 _HOMES = {"root": "/root", "muster": "/home/muster"}
@@ -45,7 +45,8 @@ class ThrowAwayServer:
     def __init__(self, process: subprocess.Popen[bytes], *, private_key: str) -> None:
         self._process = process
         self.private_key = private_key
-        self.port = 0
+        self._reserved = socket()
+        self.port = self._reserve_port()
         self.host_key = ""
 
     @classmethod
@@ -71,7 +72,8 @@ class ThrowAwayServer:
             server._link_sh(sh)
             if prepare:
                 prepare(server)
-            server._boot_on_a_free_port()
+            server._order("boot")
+            assert server._listens(), server.sshd_log
         except BaseException:
             server.stop()
             raise
@@ -129,7 +131,9 @@ class ThrowAwayServer:
 
     def kill_sshd(self) -> None:
         """No sshd any more, and no connection: whoever connects is refused."""
-        self._signal("KILL", "sshd")
+        deadline = time.monotonic() + PATIENCE
+        while self._signal("KILL", "sshd"):  # one that dies still holds the port
+            assert time.monotonic() < deadline, "sshd does not die"
 
     def start_sshd(self) -> None:
         """Start sshd again, on the same port."""
@@ -180,6 +184,7 @@ class ThrowAwayServer:
     def stop(self) -> None:
         """End it, and everything in it."""
         self._process.communicate()
+        self._reserved.close()
 
     def _write_files(self, family: Family, *, sudoers: str | None, os_release: str | None) -> None:
         given = _SUDOERS / f"muster-{family}"
@@ -187,6 +192,7 @@ class ThrowAwayServer:
             sudoers = given.read_text(encoding="utf-8") if given.exists() else ""
         self._write("etc/sudoers.d/muster", sudoers, mode=0o440)
         self._write("etc/os-release", OS_RELEASES[family] if os_release is None else os_release)
+        self._write("etc/ssh/throw-away", SSHD_CONFIG.format(port=self.port))
         private, self.host_key = new_key()
         self._write("etc/ssh/host_key", private, mode=0o600)
         self._write("home/muster/.ssh/authorized_keys", client_key()[1])
@@ -196,16 +202,11 @@ class ThrowAwayServer:
         (self.root / "usr/bin/sh").unlink()
         (self.root / "usr/bin/sh").symlink_to(name)
 
-    def _boot_on_a_free_port(self) -> None:
-        for _ in range(20):
-            with socket() as free:
-                free.bind((self.host, 0))
-                self.port = free.getsockname()[1]
-            self._write("etc/ssh/throw-away", SSHD_CONFIG.format(port=self.port))
-            self._order("boot")
-            if self._listens():
-                return
-        raise AssertionError(f"sshd does not start:\n{self.sshd_log}")
+    def _reserve_port(self) -> int:
+        """A free port that nobody else is given, also while the server is off; its sshd may share it."""
+        self._reserved.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        self._reserved.bind((self.host, 0))
+        return int(self._reserved.getsockname()[1])
 
     def _listens(self) -> bool:
         """Whether sshd has got the port, waited for; it writes its process id when it has."""
@@ -243,10 +244,12 @@ class ThrowAwayServer:
         found = self._process.stdout.readline().decode().strip()
         assert found == line, f"the server said {found!r}, not {line!r}"
 
-    def _signal(self, name: str, begin: str) -> None:
-        """Signal those of its own processes whose command line begins so."""
+    def _signal(self, name: str, begin: str) -> bool:
+        """Signal those of its own processes whose command line begins so; whether there were any."""
         words = ["/usr/bin/pkill", f"-{name}", "-f", f"^({begin}|/usr/sbin/{begin})"]
-        assert self.run(words).code in (0, 1)
+        code = self.run(words).code
+        assert code in (0, 1)
+        return code == 0
 
     def _first(self) -> str:
         """Its first process, waited for while it boots."""

@@ -30,7 +30,7 @@ REQUEST = "3f0c1a52-0d9e-5c1e-9c0a-7a4b7d1f2e66"
 SECURITY = (Classification.CRITICAL, Classification.SECURITY)
 EVERYTHING = (*SECURITY, Classification.OTHER)
 _REQUEST = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_PATIENCE = timedelta(seconds=90)
+_PATIENCE = timedelta(minutes=4)
 
 
 class QuickClock:

@@ -201,14 +201,14 @@ async def test_nothing_begins_after_the_cut_off_though_the_task_has(
     interrupted.communicate()
     began.unlink()
     order = an_order(
-        left=timedelta(minutes=25, seconds=14), classifications=(), masks_to_include=("tool",)
+        left=timedelta(minutes=25, seconds=24), classifications=(), masks_to_include=("tool",)
     )
     async with patched(server) as there:
         await there.prepared(order)
         asked_at = time.monotonic()
         assert isinstance(await there.patching.install(order), Accepted)
         await appeared(began)
-        await asyncio.sleep(max(0, 16 - (time.monotonic() - asked_at)))
+        await asyncio.sleep(max(0, 26 - (time.monotonic() - asked_at)))
         (server.root / "var/lib/slow-may-end").touch()
         report = await there.report()
         assert (report.status, status(server, "tool")) == ("Failed", "1.0 installed")

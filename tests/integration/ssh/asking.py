@@ -12,8 +12,9 @@ from tests.servers.login import client_key
 from tests.servers.reaching import OneKey
 from tests.servers.server import ThrowAwayServer
 
-SHORT = timedelta(seconds=10)
-SOON = Timeouts(connecting=timedelta(seconds=2), closing=timedelta(seconds=1))
+SHORT = timedelta(seconds=60)
+SOON = Timeouts(connecting=timedelta(seconds=2))
+"""For a server that does not answer; one that does may need longer."""
 
 
 def keys() -> OneKey:

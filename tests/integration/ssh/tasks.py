@@ -12,7 +12,7 @@ from tests.servers.reaching import connected
 from tests.servers.server import ThrowAwayServer
 
 KEY = "install-1"
-PATIENCE = 30.0
+PATIENCE = 60.0
 HOME = "home/muster"
 FOLDER = f"{HOME}/.muster/{KEY}"
 

@@ -13,7 +13,6 @@ from shared.adapters.ssh.errors import (
 )
 from shared.domain.server import Server
 from tests.integration.ssh.asking import (
-    SOON,
     free_port,
     keys,
     logins,
@@ -83,7 +82,8 @@ async def test_who_finds_no_room_waits_for_it() -> None:
 
 
 async def test_waiting_for_room_ends() -> None:
-    impatient = Timeouts(waiting=timedelta(seconds=0.05))
+    # Long enough for the idle connection to be closed, which is waited for too.
+    impatient = Timeouts(waiting=timedelta(seconds=2))
     async with far_end() as end, SshConnections(keys(), limit=1, timeouts=impatient) as connections:
         first, second = fleet(end.port, 2)
         async with connections.to(first):
@@ -102,7 +102,7 @@ async def test_a_connection_that_hangs_when_it_is_closed_makes_room(
     hasty = Timeouts(closing=timedelta(seconds=0.05))
     async with far_end() as end:
         async with SshConnections(keys(), limit=1, timeouts=hasty) as connections:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await poll_all(connections, fleet(end.port, 3))
             assert end.most == 1
         await until(lambda: end.open == 0)
@@ -128,7 +128,7 @@ async def test_two_that_waited_for_the_same_server_take_one_place() -> None:
             waiting = [asyncio.create_task(poll(connections, third)) for _ in range(2)]
             await asyncio.sleep(0.01)
         assert await asyncio.gather(*waiting) == [b"server-2"] * 2
-        async with connections.to(third), asyncio.timeout(30):
+        async with connections.to(third), asyncio.timeout(60):
             assert await poll(connections, fourth) == b"server-3"
         assert end.accepted.count("server-2") == 1
 
@@ -146,7 +146,7 @@ async def test_room_that_was_waited_for_in_vain_is_not_lost() -> None:
 
 
 async def test_a_failed_connection_gives_its_room_back() -> None:
-    async with far_end() as end, SshConnections(keys(), limit=1, timeouts=SOON) as connections:
+    async with far_end() as end, SshConnections(keys(), limit=1) as connections:
         with free_port() as port:
             for _ in range(3):
                 with pytest.raises(NotConnectedError):

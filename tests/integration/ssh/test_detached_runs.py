@@ -92,7 +92,9 @@ async def test_what_runs_as_root_outlives_its_runner_too(server: ThrowAwayServer
 async def test_results_from_before_an_interruption_are_kept(server: ThrowAwayServer) -> None:
     await begin(server, task(shell("before", "echo before"), shell("waits", APPENDS)))
     await has_begun(server)
-    kill(server, *server.run(["/usr/bin/pgrep", "-s", runner(server)]).stdout.split())
+    # In one go: what the step runs while it waits comes and goes.
+    session = ["/usr/bin/pkill", f"-{signal.SIGKILL.value}", "-s", runner(server)]
+    assert server.run(session).code == 0
     found = await reaches(server, State.INTERRUPTED)
     assert found.outputs["before"].stdout == "before\n"
     assert list(found.outputs) == ["before"]

@@ -64,7 +64,7 @@ async def test_a_task_runs_with_any_posix_shell(sh: Literal["dash", "bash", "bus
         failing = shell("fails", "echo out; echo err >&2; exit 3")
         waits = shell("waits", "[ -e ~/go ] || { echo is locked; touch ~/go; exit 1; }")
         steps = (prints, as_root, failing, waits, reboot())
-        snapshot = await result(server, task(*steps, locked="is locked", patience=20))
+        snapshot = await result(server, task(*steps, locked="is locked", patience=60))
     assert snapshot.outputs["prints"].stdout == "".join(f"{word}\n" for word in HOSTILE)
     assert snapshot.outputs["root"].stdout == "0\n"
     assert snapshot.outputs["waits"].code == 0
@@ -188,7 +188,7 @@ async def test_what_has_begun_its_work_is_not_run_again(server: ThrowAwayServer)
 async def test_patience_ends_with_what_was_said_last(server: ThrowAwayServer) -> None:
     tries = "echo begun >> ~/begun; wc -l < ~/begun; echo is locked; exit 7"
     found = (
-        await result(server, task(shell("tries", tries), locked="is locked", patience=3))
+        await result(server, task(shell("tries", tries), locked="is locked", patience=6))
     ).outputs["tries"]
     assert runs(server) > 1
     assert (found.code, found.stdout) == (7, f"{runs(server)}\nis locked\n")

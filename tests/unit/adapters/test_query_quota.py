@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from localhost.simulation.timeline import Timeline, run_on
 from shared.adapters.arm import ArmClient, StaticCredential
 from shared.adapters.arm_policies import QueryQuota
 from shared.adapters.memory.clock import MemoryClock
@@ -74,26 +75,24 @@ async def test_repeats_are_paced_by_the_apps_clock() -> None:
     assert clock.now() - WINDOW_OPENS == timedelta(seconds=6)
 
 
-class FastClock:
-    """The loop's time, a hundred times as fast."""
+class ClockOf:
+    """A timeline's time, which goes on when all wait: a slow computer changes nothing."""
 
-    def __init__(self) -> None:
-        self._origin = asyncio.get_running_loop().time()
-
-    def now(self) -> datetime:
-        return WINDOW_OPENS + timedelta(
-            seconds=100 * (asyncio.get_running_loop().time() - self._origin)
-        )
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.now = timeline.now
 
     async def sleep(self, delay: timedelta) -> None:
-        await asyncio.sleep(delay.total_seconds() / 100)
+        over = asyncio.Event()
+        self._timeline.after(delay, over.set)
+        await over.wait()
 
 
 @dataclass(slots=True)
 class Graph:
     """Fifteen queries in each window of five seconds, from its first; it takes a third of a second to answer."""
 
-    clock: FastClock
+    clock: ClockOf
     window: datetime = WINDOW_OPENS - timedelta(days=1)
     used: int = 0
     refused: int = 0
@@ -114,12 +113,17 @@ class Graph:
 
 
 @pytest.mark.parametrize("before", [0, 15], ids=["before the first reply", "after an empty quota"])
-async def test_many_who_ask_at_once_are_let_through_by_fifteens(before: int) -> None:
-    graph = Graph(FastClock())
-    quota = QueryQuota(graph.clock)
-    quota.next = cast(Any, graph)
-    request = cast(Any, SimpleNamespace(http_request=SimpleNamespace(url=f"https://azure{PATH}")))
-    for _ in range(before):
-        await quota.send(request)
-    await asyncio.gather(*(quota.send(request) for _ in range(60)))
+def test_many_who_ask_at_once_are_let_through_by_fifteens(before: int) -> None:
+    timeline = Timeline(WINDOW_OPENS)
+    graph = Graph(ClockOf(timeline))
+
+    async def work() -> None:
+        quota = QueryQuota(graph.clock)
+        quota.next = cast(Any, graph)
+        request: Any = SimpleNamespace(http_request=SimpleNamespace(url=f"https://azure{PATH}"))
+        for _ in range(before):
+            await quota.send(request)
+        await asyncio.gather(*(quota.send(request) for _ in range(60)))
+
+    run_on(timeline, work())
     assert graph.refused == 0

@@ -20,7 +20,7 @@ def test_sleeping_passes_virtual_time_and_no_other() -> None:
 
     began = time.monotonic()
     assert run_leaping(work()) == START + HOUR
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_the_computers_time_is_not_in_it() -> None:

@@ -35,7 +35,7 @@ def _server(context: ssl.SSLContext) -> Iterator[int]:
         try:
             yield listening.getsockname()[1]
         finally:
-            thread.join(5)
+            thread.join(60)
 
 
 def _shake_hands(certificate: Certificate, *, name: str, trusted: Certificate) -> None:
@@ -43,7 +43,7 @@ def _shake_hands(certificate: Certificate, *, name: str, trusted: Certificate) -
     client.verify_flags |= ssl.VERIFY_X509_STRICT
     with (
         _server(certificate.context(NOW)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
     ):
         client.wrap_socket(connection, server_hostname=name).close()
 

@@ -33,7 +33,7 @@ async def test_sleeping_on_a_manual_clock_lets_others_work_and_moves_nothing() -
     clock = ManualClock(NOON)
     worked: list[str] = []
     asyncio.get_running_loop().call_soon(worked.append, "other")
-    await asyncio.wait_for(clock.sleep(timedelta(days=400)), timeout=1)
+    await asyncio.wait_for(clock.sleep(timedelta(days=400)), timeout=60)
     assert worked == ["other"]
     assert clock.now() == NOON
 
@@ -41,16 +41,16 @@ async def test_sleeping_on_a_manual_clock_lets_others_work_and_moves_nothing() -
 def test_scaled_clock_shows_its_epoch_at_its_origin_and_runs_faster() -> None:
     def shown(seconds_ago: float) -> datetime:
         origin = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-        return ScaledClock(NOON, origin=origin, speed=3600).now()
+        return ScaledClock(NOON, origin=origin, speed=60).now()
 
     assert NOON <= shown(0) < NOON + HOUR
-    assert NOON + 10 * HOUR <= shown(10) < NOON + 11 * HOUR
+    assert NOON + 10 * HOUR <= shown(600) < NOON + 11 * HOUR
 
 
 async def test_sleeping_on_a_scaled_clock_takes_its_share_of_real_time() -> None:
     clock = ScaledClock(NOON, origin=datetime.now(UTC), speed=36_000)
     before = clock.now()
-    await asyncio.wait_for(clock.sleep(HOUR), timeout=5)
+    await asyncio.wait_for(clock.sleep(HOUR), timeout=60)
     assert clock.now() - before >= 0.9 * HOUR
 
 

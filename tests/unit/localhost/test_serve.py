@@ -230,7 +230,7 @@ def ask(url: str, *, body: dict[str, Any] | None = None) -> tuple[int, Any]:
     request = urllib.request.Request(  # noqa: S310 - our own address
         f"{url}{CONFIGURATION}?api-version={API_VERSION}", method=method, data=content
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return answer.status, json.load(answer)
 
 
@@ -240,7 +240,7 @@ def test_what_was_stored_is_there_after_a_restart_and_no_process_is_left(tmp_pat
     with running(*switches, log=tmp_path / "first") as first:
         url = first.wait_for(r"answers at (http://127\.0\.0\.1:\d+)")
         curl = first.wait_for(r"curl -s '(http.*)'")
-        with urllib.request.urlopen(curl, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(curl, timeout=60) as answer:  # noqa: S310
             assert json.load(answer) == {"value": []}
         assert ask(url, body=a_configuration())[0] == 201
 

@@ -188,8 +188,8 @@ async def test_a_running_timer_fires_by_its_clock_and_never_overlaps() -> None:
     recorder = Recorder(watch)
     listener = TimerListener(recorder.function("0 * * * * *"), clock=clock, state=None)
     task = asyncio.create_task(listener.run())
-    await asyncio.wait_for(enough.wait(), timeout=5)
+    await asyncio.wait_for(enough.wait(), timeout=60)
     task.cancel()
-    await listener.close(timedelta(seconds=5))
+    await listener.close(timedelta(seconds=60))
     assert most == 1
     assert len(listener.running) == 0

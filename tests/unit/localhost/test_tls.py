@@ -67,5 +67,5 @@ def test_the_line_of_the_greeting_works_as_printed(tmp_path: Path) -> None:
     switches = ["--port", "0", "--storage-ports", "0:0", "--state", str(tmp_path / "state")]
     with running("serve", "--tls", *switches, log=tmp_path / "log") as host:
         line = host.wait_for(r"(curl -s --cacert .*)\n")
-        answer = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=20)
+        answer = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=60)
     assert json.loads(answer.stdout) == {"value": []}
