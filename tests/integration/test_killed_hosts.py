@@ -69,11 +69,8 @@ class World:
         self.hosts.append(process)
 
     async def kill_hosts(self) -> None:
-        """Kill those that run, by SIGKILL."""
-        for host in self.hosts:
-            if host.returncode is None:
-                host.kill()
-                await host.wait()
+        """Kill those that run."""
+        await _kill(self.hosts)
 
     async def run(self) -> Run | None:
         """The run of the first window."""
@@ -156,10 +153,10 @@ async def a_world(storage: str, folder: Path) -> AsyncIterator[World]:
         try:
             yield world
         finally:
-            await _end([azure, *world.hosts])
+            await _kill([azure, *world.hosts])
 
 
-async def _end(processes: list[Process]) -> None:
+async def _kill(processes: list[Process]) -> None:
     for process in processes:
         if process.returncode is None:
             process.kill()
@@ -170,11 +167,11 @@ async def _end(processes: list[Process]) -> None:
 
 async def _end_the_run(world: World) -> None:
     """Wait until it has ended; next morning, where all that is open is jobs that no machine knows of."""
-    await _until(partial(_has_nothing_to_await, world))
+    await _until(world, partial(_has_nothing_to_await, world))
     if not await world.is_closed():
         await world.kill_hosts()
         await world.start_host(later=NEXT_MORNING)
-        await _until(world.is_closed)
+        await _until(world, world.is_closed)
 
 
 async def _has_nothing_to_await(world: World) -> bool:
@@ -187,12 +184,11 @@ async def _has_nothing_to_await(world: World) -> bool:
     )
 
 
-async def _until(holds: Callable[[], Awaitable[bool]], *, pause: float = 0.5) -> None:
-    async with asyncio.timeout(REAL_LIMIT):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(pause)
+async def _until(world: World, holds: Callable[[], Awaitable[bool]], *, pause: float = 0.5) -> None:
+    deadline = time.monotonic() + REAL_LIMIT
+    while not await holds():
+        assert time.monotonic() < deadline, await world.jobs()
+        await asyncio.sleep(pause)
 
 
 async def _assert_true_history(world: World) -> None:
@@ -237,7 +233,7 @@ async def test_host_killed_while_it_asks_for_installs_asks_for_none_twice(
 ) -> None:
     async with a_world(fresh_azurite, tmp_path) as world:
         await world.start_host()
-        await _until(world.is_asking, pause=0.01)
+        await _until(world, world.is_asking, pause=0.01)
         await world.kill_hosts()
         await world.start_host()
         await _end_the_run(world)
