@@ -28,8 +28,7 @@ from tests.servers.layer import layer
 from tests.servers.login import SSHD_CONFIG, client_key, new_key
 from tests.servers.machine import PLAIN, SSHD, STATE
 from tests.servers.os_releases import OS_RELEASES, Family
-
-PATIENCE = 60.0
+from tests.waiting import PATIENCE, wait_until
 
 _SUDOERS = Path(__file__).parents[2] / "infra" / "sudoers"
 _HOMES = {"root": "/root", "muster": "/home/muster"}
@@ -72,8 +71,7 @@ class ThrowAwayServer:
             server._link_sh(sh)
             if prepare:
                 prepare(server)
-            server._order("boot")
-            assert server._listens(), server.sshd_log
+            server._boot()
         except BaseException:
             server.stop()
             raise
@@ -131,9 +129,8 @@ class ThrowAwayServer:
 
     def kill_sshd(self) -> None:
         """No sshd any more, and no connection: whoever connects is refused."""
-        deadline = time.monotonic() + PATIENCE
-        while self._signal("KILL", "sshd"):  # one that dies still holds the port
-            assert time.monotonic() < deadline, "sshd does not die"
+        # One that dies still holds the port.
+        wait_until(lambda: not self._signal("KILL", "sshd"))
 
     def start_sshd(self) -> None:
         """Start sshd again, on the same port."""
@@ -165,8 +162,7 @@ class ThrowAwayServer:
     def reboot(self) -> None:
         """Kill every process, change the boot id, start sshd; returns when it listens."""
         self._state("asked").unlink(missing_ok=True)
-        self._order("boot")
-        assert self._listens(), self.sshd_log
+        self._boot()
 
     def wait_for_boot(self, before: str) -> None:
         """Wait until the server has booted by itself since the boot id was *before*, and sshd listens."""
@@ -201,6 +197,10 @@ class ThrowAwayServer:
     def _link_sh(self, name: str) -> None:
         (self.root / "usr/bin/sh").unlink()
         (self.root / "usr/bin/sh").symlink_to(name)
+
+    def _boot(self) -> None:
+        self._order("boot")
+        assert self._listens(), self.sshd_log
 
     def _reserve_port(self) -> int:
         """A free port that nobody else is given, also while the server is off; its sshd may share it."""

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from tests.processes import is_running
 from tests.servers.layer import layer
 from tests.servers.os_releases import OS_RELEASES, Family
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import wait_until
 
 REBOOT = ("/usr/bin/sudo", "-n", "--", "/usr/bin/systemctl", "reboot")
 HOLDING = """
@@ -23,13 +22,6 @@ server = ThrowAwayServer.start()
 print(server.open(["/usr/bin/sleep", "1000"]).pid, server._process.pid, server._first(), flush=True)
 sys.stdin.read()
 """
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("family", ["apt", "dnf", "zypper"])

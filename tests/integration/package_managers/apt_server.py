@@ -3,8 +3,7 @@
 import atexit
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from shared.adapters.package_managers.apt import Apt
 from shared.adapters.ssh.commands import Output, Step
 from shared.domain.updates import Update
 from tests.servers.repositories import deb
-from tests.servers.server import PATIENCE, ThrowAwayServer
+from tests.servers.server import ThrowAwayServer
 
 APT = Apt()
 ENVIRONMENT = {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
@@ -70,10 +69,3 @@ def versions(outputs: Mapping[str, Output], *names: str) -> dict[str, str]:
     """What is installed of these packages."""
     found = APT.installed(outputs)
     return {name: "".join(found[name]) for name in names if name in found}
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -21,10 +21,10 @@ from tests.integration.package_managers.apt_server import (
     perform,
     run,
     versions,
-    wait_until,
 )
 from tests.servers.repositories import deb
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import wait_until
 
 
 def failed(outputs: dict[str, Output]) -> bool:

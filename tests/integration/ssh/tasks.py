@@ -10,9 +10,9 @@ from shared.adapters.ssh.commands import Command, Condition, Step
 from shared.adapters.ssh.detached import Snapshot, Started, State, Task, look, start
 from tests.servers.reaching import connected
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import PATIENCE, until
 
 KEY = "install-1"
-PATIENCE = 60.0
 HOME = "home/muster"
 FOLDER = f"{HOME}/.muster/{KEY}"
 
@@ -93,13 +93,6 @@ async def result(server: ThrowAwayServer, started: Task) -> Snapshot:
 async def has_begun(server: ThrowAwayServer) -> None:
     """A step that appends has done so."""
     await until(lambda: (server.root / HOME / "begun").exists())
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 def runs(server: ThrowAwayServer) -> int:

@@ -25,10 +25,10 @@ from tests.integration.ssh.asking import (
     run,
     silent_port,
 )
-from tests.integration.ssh.tasks import until
 from tests.servers.login import client_key, new_key
 from tests.servers.reaching import OneKey, connected, registered, registered_as
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import until
 
 
 class _Session(asyncssh.SSHServerSession[bytes]):

@@ -21,9 +21,9 @@ from tests.integration.ssh.asking import (
     silent_port,
 )
 from tests.integration.ssh.far_end import far_end
-from tests.integration.ssh.tasks import until
 from tests.servers.reaching import registered, registered_as
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import until
 
 
 def fleet(port: int, number: int) -> list[Server]:

@@ -17,10 +17,10 @@ from tests.integration.ssh.tasks import (
     runs,
     shell,
     task,
-    until,
 )
 from tests.servers.reaching import connected
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import until
 
 WAITS = task(shell("before", "echo before"), shell("waits", APPENDS))
 # Notes what is brought to the disk, and whether the task is marked as running by then.

@@ -24,10 +24,10 @@ from tests.integration.ssh.tasks import (
     runs,
     shell,
     task,
-    until,
 )
 from tests.servers.reaching import connected
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import until
 
 WAITS = task(shell("waits", APPENDS))
 

@@ -11,9 +11,9 @@ import pytest
 from shared.adapters.ssh.connections import SshConnections
 from shared.adapters.ssh.errors import LostError, NotConnectedError
 from tests.integration.ssh.asking import SHORT, keys, poll, run
-from tests.integration.ssh.tasks import until
 from tests.servers.reaching import connected, registered
 from tests.servers.server import ThrowAwayServer
+from tests.waiting import until
 
 # RFC 4253, 7.1: the type, a cookie, ten lists of names, a flag and a number.
 _BEGIN = bytes([20, *range(16)])

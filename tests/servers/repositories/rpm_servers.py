@@ -16,7 +16,8 @@ from shared.domain.updates import Update
 from tests.servers.os_releases import Family
 from tests.servers.repositories.rpm import build, repositories
 from tests.servers.repositories.rpm_content import GO, WAITING, Content, Package
-from tests.servers.server import PATIENCE, ThrowAwayServer
+from tests.servers.server import ThrowAwayServer
+from tests.waiting import wait_until
 
 FOLDER = Path("/srv/repositories")
 _SOURCES: Mapping[Family, str] = {"dnf": "etc/yum.repos.d", "zypper": "etc/zypp/repos.d"}
@@ -127,10 +128,7 @@ def begin(server: ThrowAwayServer, words: Sequence[str], user: str = "root") -> 
     for file in (waiting, server.root / GO.removeprefix("/")):
         file.unlink(missing_ok=True)
     begun = server.open(words, user)
-    deadline = time.monotonic() + PATIENCE
-    while not waiting.exists():
-        assert time.monotonic() < deadline, "the slow package was not installed"
-        time.sleep(0.02)
+    wait_until(waiting.exists)
     return begun
 
 

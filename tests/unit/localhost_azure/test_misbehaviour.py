@@ -1,7 +1,6 @@
 """Faults of single requests over HTTP: what the client sees, what was done, and what the log says."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,6 +11,7 @@ from localhost.azure.faults import Faults
 from localhost.azure.fleet import Fleet
 from localhost.azure.server import LocalAzure, serve
 from tests.unit.localhost_azure.estate import StandingClock
+from tests.waiting import until
 
 Http = tuple[LocalAzure, aiohttp.ClientSession]
 IdOf = Callable[[str], str]
@@ -46,10 +46,7 @@ async def hanging(
 ) -> asyncio.Task[int]:
     """A request, after which *number* have arrived in all, and which is not answered in a while."""
     waiting = asyncio.create_task(asked)
-    deadline = time.monotonic() + 60
-    while len(azure.calls.all()) < number:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+    await until(lambda: len(azure.calls.all()) >= number)
     await asyncio.wait([waiting], timeout=0.2)
     assert not waiting.done()
     return waiting
